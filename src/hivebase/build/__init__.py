@@ -1,0 +1,1 @@
+"""Walks a plan in parallel: reads the hive from disk, finds the bases, drives the engine."""

@@ -1,0 +1,1 @@
+"""One file per verb: arguments, one library call, output and exit code."""

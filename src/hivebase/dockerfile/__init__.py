@@ -1,0 +1,1 @@
+"""Text to instructions with source positions; variable expansion; ``.dockerignore``. No I/O, no images."""

@@ -1,0 +1,266 @@
+"""The instructions of a Dockerfile as values. Words are as written: nothing here is expanded yet.
+
+Source: the Dockerfile reference of BuildKit's ``dockerfile/1`` front end. ``Dockerfile.escape`` is the escape
+character for whoever expands the words later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where an instruction stands: 1-based first and last line, 1-based column of its keyword."""
+
+    line: int
+    end_line: int
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """One here-document.
+
+    Attributes:
+        name: the delimiter word without quotes.
+        content: the body, tabs already stripped for ``<<-``, each line ending in a newline.
+        expand: whether variables in the body are expanded (false when the delimiter was quoted).
+        chomp: whether it was written ``<<-``.
+    """
+
+    name: str
+    content: str
+    expand: bool
+    chomp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The command of RUN, CMD, ENTRYPOINT or HEALTHCHECK.
+
+    ``shell`` form has one element in ``argv``: the text for the shell, continuation lines joined, with the
+    opening line of each heredoc kept and its body in ``heredocs``. ``exec`` form is the parsed JSON array.
+    """
+
+    form: Literal["shell", "exec"]
+    argv: tuple[str, ...]
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One ``RUN --mount=``; ``options`` are the pairs as written (``readonly`` alone is ``("readonly", "")``)."""
+
+    type: Literal["bind", "cache", "tmpfs", "secret", "ssh"]
+    options: tuple[tuple[str, str], ...]
+
+    def get(self, *names: str) -> str | None:
+        """Return the last value given under any of ``names`` (``target``, ``dst``, ``destination``), else None."""
+        return next((value for key, value in reversed(self.options) if key in names), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What every instruction has.
+
+    Attributes:
+        span: its position.
+        text: the instruction as one line, continuation lines joined, comments dropped; heredoc bodies excluded.
+    """
+
+    span: Span
+    text: str
+
+    @property
+    def keyword(self) -> str:
+        """The upper-case keyword."""
+        return type(self).__name__.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class From(Instruction):
+    """``FROM [--platform=] image [AS alias]``; ``alias`` is lower-cased."""
+
+    image: str
+    alias: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arg(Instruction):
+    """``ARG name[=default] …``; the default is None when absent, which differs from empty."""
+
+    pairs: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Env(Instruction):
+    """``ENV key=value …`` or the old ``ENV key value``."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Instruction):
+    """``LABEL key=value …``; keys are expanded too."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Instruction):
+    """``RUN [--mount=…] [--network=…] [--security=…] command``; ``network`` is default, none or host."""
+
+    command: Command
+    mounts: tuple[Mount, ...] = ()
+    network: str = "default"
+    security: str = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Instruction):
+    """``COPY [flags] source… destination``; ``from_`` is empty for the build context.
+
+    ``heredocs`` are inline files: a source that equals ``<<NAME`` (as written) takes its content from there.
+    ``link`` is None when the flag was not given.
+    """
+
+    sources: tuple[str, ...]
+    destination: str
+    from_: str = ""
+    chown: str = ""
+    chmod: str = ""
+    link: bool | None = None
+    parents: bool = False
+    exclude: tuple[str, ...] = ()
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Copy):
+    """``ADD``: COPY from the context, local archives unpacked, and URLs or git repositories fetched."""
+
+    checksum: str = ""
+    keep_git_dir: bool = False
+    unpack: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cmd(Instruction):
+    """``CMD``."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint(Instruction):
+    """``ENTRYPOINT``."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Shell(Instruction):
+    """``SHELL ["…"]``."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class User(Instruction):
+    """``USER user[:group]``."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workdir(Instruction):
+    """``WORKDIR path``."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expose(Instruction):
+    """``EXPOSE port[/protocol] …``, as written."""
+
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume(Instruction):
+    """``VOLUME``, either form."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopsignal(Instruction):
+    """``STOPSIGNAL``."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Maintainer(Instruction):
+    """``MAINTAINER`` (deprecated, still part of the language)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck(Instruction):
+    """``HEALTHCHECK``; ``command`` is None for ``NONE``. Durations in nanoseconds, 0 when not given."""
+
+    command: Command | None
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Onbuild(Instruction):
+    """``ONBUILD <instruction>``; ``trigger`` is the text of the instruction, parsed when a child builds."""
+
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One ``FROM`` and what follows it. ``name`` is the alias, or the index as text."""
+
+    index: int
+    from_: From
+    instructions: tuple[Instruction, ...]
+
+    @property
+    def name(self) -> str:
+        """The lower-cased alias, or the position as decimal text."""
+        return self.from_.alias or str(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A parsed file.
+
+    Attributes:
+        path: the name used in messages.
+        text: the source, for carets and for hashing.
+        escape: the escape character, ``\\`` or `````.
+        directives: parser directives found (``syntax``, ``escape``, ``check``), lower-cased keys.
+        meta_args: the ARGs before the first FROM.
+        stages: at least one.
+        warnings: remarks of the parser with a line number, for example an ignored ``# syntax=``.
+    """
+
+    path: str
+    text: str
+    escape: str
+    directives: tuple[tuple[str, str], ...]
+    meta_args: tuple[Arg, ...]
+    stages: tuple[Stage, ...]
+    warnings: tuple[tuple[int, str], ...] = ()

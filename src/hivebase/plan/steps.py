@@ -1,0 +1,230 @@
+"""The unit of building: a stage as a list of steps, everything expanded, each with its cache key.
+
+A step says what is to be done in words that need no Dockerfile knowledge, so that any engine can do it.
+``key`` is the cache key after the step: a digest over the key before it and all that the step depends on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from hivebase.digest import Digest
+    from hivebase.oci.model import ImageConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """Where a stage starts or a file comes from.
+
+    Attributes:
+        kind: ``scratch``; ``external`` (``ref`` is a reference outside the hive); ``image`` (``ref`` names an
+            image of the hive, built or found in this run); ``stage`` (``ref`` is the index of a stage of the
+            same Dockerfile, as decimal text); ``context`` (the build context; only for files).
+        platform: as asked for by ``--platform``, or empty.
+        written: the reference as expanded from the Dockerfile.
+    """
+
+    kind: Literal["scratch", "external", "image", "stage", "context"]
+    ref: str = ""
+    platform: str = ""
+    written: str = ""
+
+
+CONTEXT = ImageSource("context")
+
+
+@dataclass(frozen=True, slots=True)
+class InlineFile:
+    """A file given in the Dockerfile itself (heredoc of COPY or ADD)."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MountSpec:
+    """One mount of a RUN, expanded and checked.
+
+    Attributes:
+        type: bind, cache, tmpfs, secret or ssh.
+        target: absolute path in the image ("" for a secret given only as ``env``).
+        source: where bind and cache mounts take their content from (``CONTEXT`` or another source), or None.
+        source_path: path inside ``source``.
+        id: of cache, secret and ssh mounts.
+        read_only: bind is read-only unless ``rw``; such writes are thrown away.
+        required: a missing secret or agent is an error.
+        sharing: of cache mounts: shared, private or locked.
+        uid, gid, mode: of cache, secret and ssh mounts; mode None means the type's default.
+        env: the variable that takes a secret's value, or empty.
+        size: tmpfs limit in bytes, 0 for none.
+    """
+
+    type: Literal["bind", "cache", "tmpfs", "secret", "ssh"]
+    target: str
+    source: ImageSource | None = None
+    source_path: str = "/"
+    id: str = ""
+    read_only: bool = True
+    required: bool = False
+    sharing: Literal["shared", "private", "locked"] = "shared"
+    uid: int = 0
+    gid: int = 0
+    mode: int | None = None
+    env: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """Run ``argv`` in the tree built so far; what it changes becomes a layer.
+
+    Attributes:
+        argv: complete, the shell included.
+        env: the whole environment (image ENV plus visible build ARGs), ``(name, value)``.
+        user: as in the config (``user[:group]``, names or numbers), empty for root.
+        workdir: absolute.
+        text: the instruction as written, for people.
+        line: of the Dockerfile.
+        secret_values: names of build args that hold secrets (masked in logs).
+    """
+
+    key: Digest
+    created_by: str
+    text: str
+    line: int
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    user: str
+    workdir: str
+    mounts: tuple[MountSpec, ...] = ()
+    network: Literal["default", "none", "host"] = "default"
+    privileged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """Copy files into the tree; the layer holds them and the directories made for them.
+
+    Attributes:
+        sources: expanded source patterns (paths in ``source``; Go ``filepath.Match`` globs), or URLs for ADD.
+        destination: absolute; ends with ``/`` when a directory is meant.
+        chown: ``user[:group]`` or empty (0:0). chmod: octal or symbolic text, or empty.
+        workdir_relative: false always; paths are absolute by now.
+        add: ADD semantics (archives unpacked, URLs fetched).
+    """
+
+    key: Digest
+    created_by: str
+    text: str
+    line: int
+    source: ImageSource
+    sources: tuple[str, ...]
+    destination: str
+    inline: tuple[InlineFile, ...] = ()
+    chown: str = ""
+    chmod: str = ""
+    link: bool = False
+    parents: bool = False
+    exclude: tuple[str, ...] = ()
+    add: bool = False
+    unpack: bool | None = None
+    checksum: str = ""
+    keep_git_dir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkdirStep:
+    """Make sure the directory ``path`` (absolute) exists; a layer only if it did not."""
+
+    key: Digest
+    created_by: str
+    text: str
+    line: int
+    path: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigStep:
+    """A step that changes the configuration alone: a line of history without a layer."""
+
+    key: Digest
+    created_by: str
+    text: str
+    line: int
+
+
+Step = RunStep | CopyStep | WorkdirStep | ConfigStep
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage to build.
+
+    Attributes:
+        index: position in the Dockerfile.
+        name: alias or index.
+        base: what it starts from.
+        base_key: cache key of the start.
+        steps: in order.
+        config: the configuration after the last step, history and DiffIDs of this stage's own steps excluded.
+        key: the key after the last step.
+        needs: indices of the stages of this Dockerfile that it uses (FROM, COPY --from, mounts).
+        needs_images: names of hive images that it uses, the base included.
+        needs_external: external references that it uses, the base included.
+    """
+
+    index: int
+    name: str
+    base: ImageSource
+    base_key: Digest
+    steps: tuple[Step, ...]
+    config: ImageConfig
+    key: Digest
+    needs: frozenset[int] = frozenset()
+    needs_images: frozenset[str] = frozenset()
+    needs_external: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an image is built: a stable code and what it means here."""
+
+    code: Literal[
+        "FIRST_BUILD",
+        "DOCKERFILE_CHANGED",
+        "CONTEXT_CHANGED",
+        "PARENT_CHANGED",
+        "BASE_DIGEST_MOVED",
+        "ARG_CHANGED",
+        "LOCK_CHANGED",
+        "FORCED",
+        "UP_TO_DATE",
+    ]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """What is to be done for one image.
+
+    Attributes:
+        name: of the image in its hive.
+        action: build or cached.
+        reasons: at least one; ``UP_TO_DATE`` alone for cached.
+        stages: the stages that are needed, in dependency order; the last one is the image. Empty when the base
+            is not known yet (its configuration decides the keys), in which case the action is build.
+        key: of the image, or None when not known yet.
+        inputs: named digests that the reasons are computed from and the record of the build keeps.
+        warnings: remarks for the user.
+    """
+
+    name: str
+    action: Literal["build", "cached"]
+    reasons: tuple[Reason, ...]
+    stages: tuple[StagePlan, ...] = ()
+    key: Digest | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

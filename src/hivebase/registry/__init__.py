@@ -1,0 +1,1 @@
+"""The OCI distribution protocol: resolving and pulling images with the credentials of the user."""
