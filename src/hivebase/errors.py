@@ -8,7 +8,8 @@
     ├── UsageError                2   the command line, hivebase.toml, a Dockerfile or a context is wrong
     │   └── DockerfileError       2   the same, with a file, a line and a caret
     ├── SystemFaultError          3   the machine or the network cannot do what is needed
-    │   └── NotFoundError         3   a reference, a blob or a base that nobody has
+    │   ├── NotFoundError         3   a reference, a blob or a base that nobody has
+    │   └── UnreachableError      3   a server that could not be asked at all
     ├── PolicyError               4   possible, but refused by a rule of the hive
     └── InterruptedByUserError    130 Ctrl-C or SIGTERM
 
@@ -112,6 +113,15 @@ class NotFoundError(SystemFaultError):
     """A reference, blob or base image that no reachable place has."""
 
     code = "not-found"
+
+
+class UnreachableError(SystemFaultError):
+    """A server could not be asked: no route, no such host, no TLS, a proxy's refusal, a time-out.
+
+    Not raised when a server answered, whatever it said: an answer is never a reason to try something else.
+    """
+
+    code = "unreachable"
 
 
 class PolicyError(HivebaseError):

@@ -1,0 +1,28 @@
+"""Rules for the whole suite: what must be there to run, and that nothing is skipped where all of it is."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+NO_SKIP = bool(os.environ.get("HIVEBASE_TEST_NO_SKIP"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root when there is none, naming the reason."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("root", "engine")):
+            item.add_marker(pytest.mark.skip(reason="needs root: mounts, namespaces, an OCI runtime"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Turn a skip into a failure where the test script promised that nothing is skipped."""
+    report = yield
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report
