@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from hivebase.digest import Digest
 from hivebase.errors import NotFoundError, UnreachableError
+from hivebase.oci.annotations import STAND_INS
 from hivebase.progress import Event, Listener, silent
 from hivebase.reference import Reference
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from hivebase.oci.store import Image, Store
 
 BaseMode = Literal["auto", "registry", "bootstrap"]
-
-STAND_IN_LABEL = "io.hivebase.stand-ins"
-"""Image label: comma-separated names of what is not the official content (architecture decision 9)."""
 
 
 class Puller(Protocol):
@@ -134,5 +132,5 @@ class BaseFinder:
 
     def _base(self, written: str, top: Descriptor) -> Base:
         image = self.store.image(top.digest, self.platform)
-        label = image.config.config.labels.get(STAND_IN_LABEL, "")
+        label = image.config.config.labels.get(STAND_INS, "")
         return Base(written, Digest.parse(top.digest), image, tuple(filter(None, label.split(","))))

@@ -1,0 +1,140 @@
+"""Shows the progress of a build: a live block on a terminal, plain lines with a heartbeat anywhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from hivebase.cli.output import colours, note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hivebase.progress import Event
+
+_HEARTBEAT = 10.0
+"""Seconds between signs of life of one running step: CI systems end jobs that are silent for long."""
+
+_TAIL = 20
+"""Lines of a step's output that are shown when it fails."""
+
+_REFRESH = 0.1
+
+
+class Display:
+    """Takes events from any thread and shows them on stderr. Use as a context manager.
+
+    Args:
+        verbose: show every line that a step prints.
+        quiet: show errors only.
+    """
+
+    def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
+        self._verbose = verbose
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[str, float, float]] = {}
+        self._tails: dict[str, deque[str]] = {}
+        self._live = sys.stderr.isatty() and not verbose and not quiet and os.environ.get("CI", "") in {"", "false"}
+        self._drawn = 0
+        self._stop = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Display:
+        self._ticker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._ticker.join()
+        with self._lock:
+            self._erase()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        with self._lock, self._above():
+            if event.status == "log":
+                self._tails.setdefault(event.subject, deque(maxlen=_TAIL)).append(event.text)
+                if self._verbose:
+                    note(f"{event.subject} | {event.text}")
+            elif event.status == "started":
+                now = time.monotonic()
+                self._running[event.subject] = (event.step or event.text, now, now)
+                self._tails.pop(event.subject, None)
+                if not self._live:
+                    self._say(event.subject, event.step or event.text)
+            elif event.status == "failed":
+                self._running.pop(event.subject, None)
+                self._say(event.subject, f"failed: {event.text}", always=True)
+                for line in self._tails.pop(event.subject, ()):
+                    note(f"{event.subject} | {line}")
+            else:
+                self._ended(event)
+
+    def _ended(self, event: Event) -> None:
+        if event.status != "note":
+            self._running.pop(event.subject, None)
+        what = event.step or event.text
+        if event.status == "done":
+            self._say(event.subject, f"{what}  {event.seconds:.1f}s")
+        elif event.status == "cached":
+            if self._verbose:
+                self._say(event.subject, f"cached  {what}")
+        else:
+            self._say(event.subject, event.text)
+
+    def _say(self, subject: str, text: str, *, always: bool = False) -> None:
+        if not self._quiet or always:
+            one_line = " ".join(text.split())
+            note(f"{subject}: {one_line[:160]}")
+
+    @contextlib.contextmanager
+    def _above(self) -> Iterator[None]:
+        """Take the live block away while lines are printed, then draw it again below them."""
+        self._erase()
+        yield
+        self._draw()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            sys.stderr.write(f"\x1b[{self._drawn}F\x1b[J")
+            self._drawn = 0
+
+    def _draw(self) -> None:
+        if not self._live or not self._running:
+            return
+        columns = _columns()
+        now = time.monotonic()
+        for subject, (what, since, _) in sorted(self._running.items()):
+            tail = self._tails.get(subject)
+            text = f"  {subject}  {now - since:4.0f}s  {' '.join(what.split())}"
+            if tail:
+                text += f"  › {tail[-1].strip()}"
+            text = text[: columns - 1]
+            sys.stderr.write((f"\x1b[36m{text}\x1b[0m" if colours() else text) + "\n")
+        self._drawn = len(self._running)
+        sys.stderr.flush()
+
+    def _tick(self) -> None:
+        while not self._stop.wait(_REFRESH if self._live else 1.0):
+            with self._lock:
+                if self._live:
+                    self._erase()
+                    self._draw()
+                    continue
+                now = time.monotonic()
+                for subject, (what, since, told) in list(self._running.items()):
+                    if now - told >= _HEARTBEAT:
+                        self._say(subject, f"still running after {now - since:.0f}s: {what}")
+                        self._running[subject] = (what, since, now)
+
+
+def _columns() -> int:
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    return 80
