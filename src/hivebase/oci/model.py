@@ -1,6 +1,7 @@
 """The documents of an OCI image (image-spec 1.1) as immutable structs, and their canonical JSON.
 
-Docker's extensions that BuildKit also writes (``Healthcheck``, ``OnBuild``, ``Shell``) are part of the config.
+Docker's extensions that BuildKit also writes (``Healthcheck``, ``OnBuild``, ``Shell``) are part of the
+config.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", kw_
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True, rename="pascal"):
-    """A health check; durations in nanoseconds. ``test`` is ``["NONE"]``, ``["CMD", …]`` or ``["CMD-SHELL", text]``."""
+    """A health check; durations in nanoseconds.
+
+    ``test`` is ``["NONE"]``, ``["CMD", …]`` or ``["CMD-SHELL", text]``.
+    """
 
     test: tuple[str, ...] = ()
     interval: int = 0
@@ -96,7 +100,7 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True, rename="pascal"
     on_build: tuple[str, ...] = ()
 
     def environment(self) -> dict[str, str]:
-        """Return ``env`` as a mapping, the last entry of a name winning; entries without ``=`` are left out."""
+        """Return ``env`` as a mapping: the last entry of a name wins, entries without ``=`` are left out."""
         return dict(entry.split("=", 1) for entry in self.env if "=" in entry)
 
 
@@ -137,7 +141,14 @@ class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
 def canonical_json(document: object) -> bytes:
     """Encode ``document`` as UTF-8 JSON with sorted keys and no spaces: equal values, equal bytes."""
-    return msgspec.json.encode(document, order="deterministic")
+    return msgspec.json.encode(document, order="deterministic", enc_hook=_plain)
+
+
+def _plain(value: object) -> str:
+    """Turn a ``Digest`` into the plain string that it is: msgspec takes no subclasses of str."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"not part of a JSON document: {type(value).__name__}")
 
 
 def chain_ids(diff_ids: tuple[str, ...]) -> tuple[Digest, ...]:
