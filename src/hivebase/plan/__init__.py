@@ -1,1 +1,1 @@
-"""Instructions, a hive and content digests to a build plan: graph, cache keys, coded reasons. Pure: no I/O."""
+"""Instructions, a hive and content digests to a build plan: graph, cache keys, reasons. Pure: no I/O."""

@@ -214,8 +214,8 @@ class ImagePlan:
         name: of the image in its hive.
         action: build or cached.
         reasons: at least one; ``UP_TO_DATE`` alone for cached.
-        stages: the stages that are needed, in dependency order; the last one is the image. Empty when the base
-            is not known yet (its configuration decides the keys), in which case the action is build.
+        stages: the stages that are needed, in dependency order; the last one is the image. Empty when the
+            base is not known yet (its configuration decides the keys), in which case the action is build.
         key: of the image, or None when not known yet.
         inputs: named digests that the reasons are computed from and the record of the build keeps.
         warnings: remarks for the user.

@@ -1,0 +1,185 @@
+"""What an image of a hive is called, and which image a reference means.
+
+* ``web/Dockerfile`` (or ``Containerfile``, any case) is ``web``; at the root it takes the root's name.
+* ``web/Dockerfile.dev``, ``Dockerfile-dev``, ``Dockerfile_dev`` and ``dev.Dockerfile`` are ``web.dev`` where
+  ``web`` has a plain Dockerfile too (a variant of it), else ``dev`` (a directory of many images).
+* Where two images would share a name, each takes the shortest path suffix that tells them apart: ``a/web``,
+  ``b/web``.
+
+A reference means the image whose name ends its repository, whatever registry and namespace precede it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hivebase.plan.official import OFFICIAL_IMAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hivebase.reference import Reference
+
+_PREFIXED = re.compile(r"(?:Dockerfile|Containerfile)(?:([._-])(.+))?\Z", re.IGNORECASE | re.DOTALL)
+_SUFFIXED = re.compile(r"(.+)\.(?:Dockerfile|Containerfile)\Z", re.IGNORECASE | re.DOTALL)
+
+_BESIDE = "dockerignore containerignore orig bak rej swp swo md rst html sha256 asc sig log lock"
+_NEVER = frozenset(_BESIDE.split())
+"""Extensions of what lies beside a Dockerfile and is none: ignore files, editors' leftovers, documents."""
+
+_LANGUAGES = """
+c cc cpp cs css d go h hs java js json jsx kt lua mjs php pl py pyc pyi rb rs scala sh sql swift
+toml ts tsx txt vim xml yaml yml zig
+"""
+_SOURCE = frozenset(_LANGUAGES.split())
+"""Extensions of programs and data about Dockerfiles (``dockerfile.go``, ``Dockerfile_test.go``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A Dockerfile's base name taken apart; ``variant`` is empty for a plain one."""
+
+    variant: str
+    container: bool = False
+
+
+def classify(name: str) -> FileName | None:
+    """Take the base name of a file apart, or return None when it does not name a Dockerfile.
+
+    ``Dockerfile.go`` is an image for Go, ``dockerfile.go`` and ``Dockerfile_test.go`` are Go programs.
+    """
+    if name.endswith("~"):
+        return None
+    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    container = "containerfile" in name.lower()
+    if match := _PREFIXED.match(name):
+        separator, variant = match.group(1), match.group(2) or ""
+        if extension in _NEVER or (
+            extension in _SOURCE and (separator != "." or name[0].islower() or "." in variant)
+        ):
+            return None
+        return FileName(variant, container)
+    if (match := _SUFFIXED.match(name)) and not name.startswith("."):
+        return FileName(match.group(1), container)
+    return None
+
+
+def slug(text: str) -> str:
+    """Return ``text`` as a component of a repository: lower-case letters, digits and single separators."""
+    lowered = re.sub(r"[^a-z0-9._-]+", "-", text.lower())
+    joined = re.sub(r"\.[._-]+|_[.-][._-]*|__[._-]+|-+[._][._-]*", "-", lowered)
+    return joined.strip("._-") or "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A Dockerfile's name.
+
+    Attributes:
+        path: of the Dockerfile, relative to the root.
+        name: as shown; ``/`` only where a shorter name would be ambiguous.
+        variant: whether the name comes from the file's name and not from its directory.
+        aliases: other repository names that mean this image, if nobody else has them.
+    """
+
+    path: str
+    name: str
+    variant: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+def name_images(paths: Iterable[str], root: str) -> tuple[Named, ...]:
+    """Name the Dockerfiles at ``paths`` (relative, ``/``-separated) below a directory called ``root``.
+
+    Two results share a name only when nothing in their paths tells them apart but letters that a repository
+    name cannot hold (``Web`` and ``web``).
+    """
+    files = {path: parsed for path in paths if (parsed := classify(path.rpartition("/")[2]))}
+    # Plain files choose first, so that web/api/Dockerfile is web/api and web/Dockerfile.api has to yield.
+    order = sorted(files, key=lambda p: (bool(files[p].variant), files[p].container, p))
+    directories = Counter(path.rpartition("/")[0] for path in files)
+    plain = {path.rpartition("/")[0] for path, file in files.items() if not file.variant}
+    parts: dict[str, tuple[str, ...]] = {}
+    taken: set[tuple[str, ...]] = set()
+    for path in order:
+        directory, _, base = path.rpartition("/")
+        place = tuple(directory.split("/")) if directory else ()
+        here = place or (root,)
+        variant = files[path].variant
+        beside = (*place[:-1], f"{here[-1]}.{variant}")
+        alone = (*place, variant)
+        ladder = [(beside if directory in plain else alone), beside, alone] if variant else [here]
+        choice = next((c for c in (*ladder, (*place, base)) if _slugs(c) not in taken), ladder[0])
+        taken.add(_slugs(choice))
+        parts[path] = choice
+    names = _shortest(parts)
+    return tuple(
+        Named(
+            path,
+            names[path],
+            bool(files[path].variant),
+            _aliases(path, root, files[path].variant, alone=directories[path.rpartition("/")[0]] == 1),
+        )
+        for path in sorted(files)
+    )
+
+
+def _aliases(path: str, root: str, variant: str, *, alone: bool) -> tuple[str, ...]:
+    directory = path.rpartition("/")[0].rpartition("/")[2] or root
+    if not variant:
+        return ()
+    return (slug(f"{directory}-{variant}"), *([slug(directory)] if alone else []))
+
+
+def _slugs(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(slug(part) for part in parts)
+
+
+def _shortest(parts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return for each key the shortest suffix of its parts that no other key's parts end with."""
+    names: dict[str, str] = {}
+    slugs = {key: _slugs(value) for key, value in parts.items()}
+    length = 0
+    while len(names) < len(parts):
+        length += 1
+        count = Counter(value[-length:] for value in slugs.values() if len(value) >= length)
+        for key, value in slugs.items():
+            if key not in names and (len(value) <= length or count[value[-length:]] == 1):
+                names[key] = "/".join(parts[key][-length:])
+    return names
+
+
+class NameIndex:
+    """Finds the image that a reference means."""
+
+    def __init__(self, images: Iterable[Named]) -> None:
+        self._names: dict[tuple[str, ...], str] = {}
+        self._from_file: set[str] = set()
+        aliases: dict[str, list[str]] = {}
+        for image in images:
+            self._names.setdefault(_slugs(tuple(image.name.split("/"))), image.name)
+            if image.variant:
+                self._from_file.add(image.name)
+            for alias in image.aliases:
+                aliases.setdefault(alias, []).append(image.name)
+        self._aliases = {alias: names[0] for alias, names in aliases.items() if len(names) == 1}
+
+    def find(self, reference: Reference) -> str | None:
+        """Return the name of the image that ``reference`` means, or None for an external one.
+
+        A bare official name (``alpine``) means the official image when the hive has only a file such as
+        ``Dockerfile.alpine`` to claim it.
+        """
+        parts = tuple(reference.repository.split("/"))
+        found = next((n for i in range(len(parts)) if (n := self._names.get(parts[i:]))), None)
+        if found is None:
+            return None if is_official(reference) else self._aliases.get(parts[-1])
+        return None if found in self._from_file and is_official(reference) else found
+
+
+def is_official(reference: Reference) -> bool:
+    """Tell whether ``reference`` is written as Docker's official images are: ``python:3.11-slim``."""
+    return not reference.registry and reference.repository in OFFICIAL_IMAGES

@@ -1,0 +1,129 @@
+"""``hivebase.toml`` as values. Everything in it is optional; what it does not know it refuses by name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from hivebase.errors import UsageError
+
+FILE_NAME = "hivebase.toml"
+
+
+class HiveTable(msgspec.Struct, frozen=True):
+    """``[hive]``: ``name`` is the namespace of references, ``version`` the tag; empty when not configured."""
+
+    name: str = ""
+    version: str = ""
+
+
+class Group(msgspec.Struct, frozen=True):
+    """``[[group]]``: a directory of images that share a context and build args.
+
+    Attributes:
+        name: for people.
+        path: directory below the hive's root that is searched for Dockerfiles.
+        context: build context of all images of the group, relative to the root; None means that each image's
+            context is found from what it copies.
+        args: build args.
+        include: patterns as in an ignore file, relative to ``path``; empty means everything.
+        exclude: the same, for what to leave out.
+    """
+
+    name: str = ""
+    path: str = "."
+    context: str | None = None
+    args: dict[str, str] = {}
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class BaseTable(msgspec.Struct, frozen=True):
+    """``[base]``: where external bases may come from."""
+
+    mode: Literal["auto", "registry", "bootstrap"] = "auto"
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """``[budget]``: the most layers an image may have."""
+
+    base_layers: int = 40
+    service_layers: int = 80
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The whole file. ``policy`` is kept as it is for the commands that read it."""
+
+    hive: HiveTable = HiveTable()
+    group: tuple[Group, ...] = ()
+    base: BaseTable = BaseTable()
+    budget: Budget = Budget()
+    policy: dict[str, Any] = {}
+
+
+def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
+    """Read the text of a ``hivebase.toml``.
+
+    Raises:
+        UsageError: not TOML, an unknown key (with the nearest known one), or a value of the wrong kind; the
+            message has the line and the key's path.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError("not valid TOML", where=path, why=str(error)) from error
+    _refuse_unknown(document, Settings, "", text, path)
+    try:
+        settings = msgspec.convert(document, Settings)
+    except msgspec.ValidationError as error:
+        why, _, at = str(error).partition(" - at `$")
+        key = at.rstrip("`").lstrip(".")
+        raise UsageError(
+            f"bad value of {key or 'the file'}", where=f"{path}{_line(text, key)}", why=why
+        ) from error
+    for group in settings.group:
+        for name, value in (("path", group.path), ("context", group.context)):
+            if value is not None and (value.startswith("/") or ".." in value.split("/")):
+                raise UsageError(
+                    f"{name} {value!r} of group {group.name!r} leaves the hive",
+                    where=f"{path}{_line(text, name)}",
+                    hint="paths are relative to the directory of hivebase.toml",
+                )
+    return settings
+
+
+def _refuse_unknown(
+    table: dict[str, Any], struct: type[msgspec.Struct], prefix: str, text: str, path: str
+) -> None:
+    known = {field.name: field.type for field in msgspec.structs.fields(struct)}
+    for key, value in table.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            raise UsageError(
+                f"unknown key {prefix + key!r}",
+                where=f"{path}{_line(text, key)}",
+                hint=f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}",
+            )
+        kind = known[key]
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
+            _refuse_unknown(value, kind, f"{prefix}{key}.", text, path)
+        elif get_origin(kind) is tuple and isinstance(value, list):
+            item = get_args(kind)[0]
+            if isinstance(item, type) and issubclass(item, msgspec.Struct):
+                for position, entry in enumerate(value):
+                    if isinstance(entry, dict):
+                        _refuse_unknown(entry, item, f"{prefix}{key}[{position}].", text, path)
+
+
+def _line(text: str, key: str) -> str:
+    """Return ``:line`` of the first place where the last part of ``key`` is written, else nothing."""
+    last = re.sub(r"\[.*?\]", "", key).rpartition(".")[2]
+    pattern = re.compile(rf"""^\s*(?:\[+\s*(?:[\w.-]+\.)?)?["']?{re.escape(last)}["']?\s*[\]=.]""")
+    for number, line in enumerate(text.splitlines(), 1):
+        if last and pattern.match(line):
+            return f":{number}"
+    return ""
