@@ -1,7 +1,19 @@
 """The instructions of a Dockerfile as values. Words are as written: nothing here is expanded yet.
 
-Source: the Dockerfile reference of BuildKit's ``dockerfile/1`` front end. ``Dockerfile.escape`` is the escape
-character for whoever expands the words later.
+Source: the Dockerfile reference of BuildKit's ``dockerfile/1`` front end. How each field becomes its
+value (``expand`` and ``expand_words`` are those of ``expand.py``, with ``escape=Dockerfile.escape``):
+
+- ``expand``, which removes quotes too: names and values of ENV and LABEL; defaults of ARG (only where no
+  build argument replaces them; the names stay as written, and each default sees the ARGs before it); sources,
+  destination, ``chown``, ``chmod``, ``checksum`` and ``exclude`` of COPY and ADD; USER; WORKDIR; VOLUME;
+  STOPSIGNAL; option values of mounts. Image and platform of FROM likewise, but seeing only the ARGs that
+  precede the first FROM.
+- ``expand_words``, which splits after expanding: each port of EXPOSE.
+- ``expand(…, keep_quotes=True)`` with the backslash: bodies of COPY and ADD heredocs with ``expand``.
+- taken as they stand: commands in either form (the shell expands), bodies of RUN heredocs, SHELL, MAINTAINER,
+  ONBUILD, ``network``, ``security``, stage names, and ``from_`` (BuildKit takes no variables there).
+
+All values of one ENV or LABEL see the variables from before that instruction.
 """
 
 from __future__ import annotations
@@ -41,7 +53,8 @@ class Command:
     """The command of RUN, CMD, ENTRYPOINT or HEALTHCHECK.
 
     ``shell`` form has one element in ``argv``: the text for the shell, continuation lines joined, with the
-    opening line of each heredoc kept and its body in ``heredocs``. ``exec`` form is the parsed JSON array.
+    opening line of each heredoc kept and its body in ``heredocs`` (``heredocs.shell_text`` joins the two;
+    it is empty for a bare ``RUN`` or ``CMD``). ``exec`` form is the parsed JSON array, possibly empty.
     """
 
     form: Literal["shell", "exec"]
@@ -51,13 +64,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One ``RUN --mount=``; ``options`` are the pairs as written (``readonly`` alone is ``("readonly", "")``)."""
+    """One ``RUN --mount=``, checked by ``mounts.check`` except for values with a ``$``.
+
+    ``options`` are the pairs without ``type``, names lower-cased; ``readonly`` alone is ``("readonly", "")``.
+    """
 
     type: Literal["bind", "cache", "tmpfs", "secret", "ssh"]
     options: tuple[tuple[str, str], ...]
 
     def get(self, *names: str) -> str | None:
-        """Return the last value given under any of ``names`` (``target``, ``dst``, ``destination``), else None."""
+        """Return the last value given under any of ``names`` (``target``, ``dst``, …), else None."""
         return next((value for key, value in reversed(self.options) if key in names), None)
 
 
@@ -67,7 +83,7 @@ class Instruction:
 
     Attributes:
         span: its position.
-        text: the instruction as one line, continuation lines joined, comments dropped; heredoc bodies excluded.
+        text: the instruction as one line, continuation lines joined, comments and heredoc bodies dropped.
     """
 
     span: Span
@@ -97,7 +113,7 @@ class Arg(Instruction):
 
 @dataclass(frozen=True, slots=True)
 class Env(Instruction):
-    """``ENV key=value …`` or the old ``ENV key value``."""
+    """``ENV key=value …`` or the old ``ENV key value`` (one pair; the value is the rest of the line)."""
 
     pairs: tuple[tuple[str, str], ...]
 
@@ -123,8 +139,8 @@ class Run(Instruction):
 class Copy(Instruction):
     """``COPY [flags] source… destination``; ``from_`` is empty for the build context.
 
-    ``heredocs`` are inline files: a source that equals ``<<NAME`` (as written) takes its content from there.
-    ``link`` is None when the flag was not given.
+    ``heredocs`` are inline files: a source that equals ``"<<" + heredoc.name`` takes its content from there
+    (quotes, dash and digits of the marker are dropped). ``link`` is None when the flag was not given.
     """
 
     sources: tuple[str, ...]
@@ -224,7 +240,10 @@ class Healthcheck(Instruction):
 
 @dataclass(frozen=True, slots=True)
 class Onbuild(Instruction):
-    """``ONBUILD <instruction>``; ``trigger`` is the text of the instruction, parsed when a child builds."""
+    """``ONBUILD <instruction>``.
+
+    ``trigger`` is the text of the instruction with its heredocs; ``parse_trigger`` reads it for a child.
+    """
 
     trigger: str
 
@@ -245,12 +264,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """A parsed file.
+    r"""A parsed file.
 
     Attributes:
         path: the name used in messages.
         text: the source, for carets and for hashing.
-        escape: the escape character, ``\\`` or `````.
+        escape: the escape character, ``\`` or `````.
         directives: parser directives found (``syntax``, ``escape``, ``check``), lower-cased keys.
         meta_args: the ARGs before the first FROM.
         stages: at least one.

@@ -1,7 +1,7 @@
 """Parser directives: ``# syntax=``, ``# escape=`` and ``# check=`` at the very top of a file.
 
-They end at the first line that is anything else, a blank line included. Behind a ``#!`` line only ``syntax`` and
-``check`` are found, as in BuildKit. Source: the Dockerfile reference, "Parser directives".
+They end at the first line that is anything else, a blank line included. Behind a ``#!`` line only
+``syntax`` and ``check`` are found, as in BuildKit. Source: the Dockerfile reference, "Parser directives".
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ _UNITS: Final = {
     "ns": 1,
     "us": 10**3,
     "µs": 10**3,  # micro sign
-    "μs": 10**3,  # noqa: RUF001 -- Greek mu, which Go accepts as well
+    "μs": 10**3,
     "ms": 10**6,
     "s": 10**9,
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
-_PART = re.compile(r"([0-9]{0,20})(?:(\.)([0-9]{0,40}))?(ns|us|µs|μs|ms|s|m|h)")  # noqa: RUF001
+_PART = re.compile(r"([0-9]{0,20})(?:(\.)([0-9]{0,40}))?(ns|us|µs|μs|ms|s|m|h)")
 _LARGEST = 2**63 - 1
 
 

@@ -325,41 +325,33 @@ class _Lexer:
             return self._value(name, start)
         if modifier == "/":
             return self._replaced(name, start)
-        empty_counts_as_unset = modifier == ":"
-        if empty_counts_as_unset:
-            modifier = self._next()
-        written = f":{modifier}" if empty_counts_as_unset else modifier
-        if not modifier:
+        if modifier == ":":
+            modifier += self._next()
+        if self.position > len(self.text):
             raise self._fail("a ${ is not closed: expected }", start, hint="add the missing }")
-        if not empty_counts_as_unset and modifier not in "+-?#%":
-            raise self._unknown_modifier(written, start)
-        argument = self._until("}", keep_escapes=modifier in "#%", opened=start)
+        if modifier[-1] not in "+-?#%":
+            raise self._fail(
+                f"unknown modifier {quoted(modifier)} in a ${{", start,
+                hint="known are :- - :+ + :? ? # ## % %% / and //",
+            )  # fmt: skip
+        argument = self._until("}", keep_escapes=modifier[-1] in "#%", opened=start)
         value = self.lookup(name)
         if value is None and self.keep_unset:
             return self.text[start : self.position]
-        present = value is not None and not (empty_counts_as_unset and not value)
-        match modifier:
-            case "-":
-                return self._counted(value or "", start) if present else argument
-            case "+":
-                return argument if present else ""
-            case "?":
-                if not present:
-                    state = "unset" if value is None else "empty"
-                    raise self._fail(
-                        f"{name}: {argument or f'must not be {state}'}", start, hint=f"set {name}"
-                    )
-                return self._counted(value or "", start)
-            case "#" | "%":
-                return self._counted(self._trimmed(value or "", modifier, argument, start), start)
-            case _:
-                raise self._unknown_modifier(written, start)
+        return self._modified(name, value, modifier, argument, start)
 
-    def _unknown_modifier(self, modifier: str, start: int) -> ExpandError:
-        return self._fail(
-            f"unknown modifier {quoted(modifier)} in a ${{", start,
-            hint="known are :- - :+ + :? ? # ## % %% / and //",
-        )  # fmt: skip
+    def _modified(self, name: str, value: str | None, modifier: str, argument: str, start: int) -> str:
+        """Return what ``${name<modifier><argument>}`` stands for; after a colon, empty counts as unset."""
+        present = value is not None and not (modifier.startswith(":") and not value)
+        operator = modifier[-1]
+        if operator in "#%":
+            return self._counted(self._trimmed(value or "", operator, argument, start), start)
+        if operator == "+":
+            return argument if present else ""
+        if operator == "?" and not present:
+            state = "unset" if value is None else "empty"
+            raise self._fail(f"{name}: {argument or f'must not be {state}'}", start, hint=f"set {name}")
+        return self._counted(value or "", start) if present else argument
 
     def _trimmed(self, value: str, side: str, pattern: str, start: int) -> str:
         longest = pattern.startswith(side)

@@ -17,7 +17,7 @@ Kind = Literal["text", "repeated", "boolean"]
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag as written, quotes removed: ``value`` is None without a ``=``; ``offset`` in the logical line."""
+    """One flag, quotes removed: ``value`` is None without a ``=``; ``offset`` in the logical line."""
 
     name: str
     value: str | None
@@ -27,8 +27,8 @@ class Flag:
 def cut_flags(text: str, start: int) -> tuple[tuple[Flag, ...], int]:
     """Read the words that begin with ``--`` at ``start``; return them and where the rest begins.
 
-    Quotes and backslashes of these words are taken away (always the backslash, whatever ``# escape=`` says). A
-    lone ``--`` ends the flags.
+    Quotes and backslashes of these words are taken away (the backslash, whatever ``# escape=`` says). A lone
+    ``--`` ends the flags.
     """
     flags: list[Flag] = []
     position = start
@@ -103,7 +103,7 @@ def check_flags(
     allowed: Mapping[str, Kind],
     fail: Callable[..., DockerfileError],
 ) -> Values:
-    """Check ``flags`` of ``keyword`` against ``allowed``; ``fail(what, offset, *, why, hint)`` makes the error.
+    """Check the flags of ``keyword``; ``fail(what, offset, *, why, hint)`` makes the error.
 
     Raises:
         DockerfileError: an unknown flag, one given twice, or one without a proper value.

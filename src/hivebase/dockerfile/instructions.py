@@ -53,7 +53,8 @@ _ADD_FLAGS: Final[dict[str, Kind]] = {
 }  # fmt: skip
 _RUN_FLAGS: Final[dict[str, Kind]] = {"mount": "repeated", "network": "text", "security": "text"}
 _HEALTH_FLAGS: Final[dict[str, Kind]] = {
-    "interval": "text", "timeout": "text", "start-period": "text", "start-interval": "text", "retries": "text",
+    "interval": "text", "timeout": "text", "start-period": "text", "start-interval": "text",
+    "retries": "text",
 }  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def read_from(statement: Statement) -> From:
     if len(words) not in {1, 3}:
         raise statement.fail_in_rest(
             f"FROM takes an image, or an image AS a name, not {len(words)} words",
-            words[1][0] if len(words) > 1 else len(statement.rest), hint="write FROM IMAGE or FROM IMAGE AS NAME",
+            words[1][0] if len(words) > 1 else len(statement.rest),
+            hint="write FROM IMAGE or FROM IMAGE AS NAME",
         )  # fmt: skip
     alias = ""
     if len(words) == 3:
@@ -385,7 +387,7 @@ def read_instruction(statement: Statement) -> Instruction:
             f"unknown instruction {quoted(statement.keyword)}",
             hint=did_you_mean(
                 statement.keyword, READERS,
-                otherwise="an instruction begins with a keyword; a line that continues ends in the escape character",
+                otherwise="begin with a keyword, or end the line before with the escape character",
             ),
         )  # fmt: skip
     return reader(statement)

@@ -1,4 +1,4 @@
-"""A Dockerfile as stages of instructions. Pure: text in, values out; the first mistake is the one reported."""
+"""A Dockerfile as stages of instructions. Text in, values out; the first mistake is the one reported."""
 
 from __future__ import annotations
 

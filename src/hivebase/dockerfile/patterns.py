@@ -1,8 +1,8 @@
-"""Shell patterns of ``${v#p}``, ``${v%p}`` and ``${v/p/r}``: ``*`` and ``?`` only, matched without backtracking.
+"""Shell patterns of ``${v#p}``, ``${v%p}`` and ``${v/p/r}``: ``*`` and ``?`` only; no backtracking.
 
-A pattern is cut at its stars into segments of fixed length. A shortest match takes each segment at its first
-place, a longest match takes the last segment at its last place; neither choice is ever taken back, so the work
-is bounded by the length of the value times the length of the pattern.
+A pattern is cut at its stars into segments of fixed length. A shortest match takes each segment at its
+first place, a longest match takes the last segment at its last place; neither choice is ever taken back, so
+the work is bounded by the length of the value times the length of the pattern.
 
 ``*`` and ``?`` match line feeds too, as in a shell.
 """

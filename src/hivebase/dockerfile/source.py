@@ -44,7 +44,7 @@ class Source:
             raise DockerfileError(
                 f"the file is too large ({len(text):,} characters)",
                 path=path,
-                why=f"at most {MAX_CHARACTERS:,} characters are read, so that a wrong path cannot fill the memory",
+                why=f"at most {MAX_CHARACTERS:,} characters are read, lest a wrong path fill the memory",
                 hint="check that this is the file you meant; keep data in the build context and COPY it",
             )
         lines = text.removeprefix(_BYTE_ORDER_MARK).split("\n")
@@ -61,7 +61,7 @@ class Source:
             shown = ""  # a caret that far to the right helps nobody; the position is in the first line
         elif len(shown) > _LONGEST_SHOWN:
             shown = shown[: _LONGEST_SHOWN - 1] + "…"
-        # Escape sequences of a hostile file must not reach the terminal; one for one keeps the caret in place.
+        # Escape sequences of a hostile file must not reach the terminal; one for one keeps the caret right.
         shown = "".join(c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
         return DockerfileError(
             what, path=self.path, line=line, column=column, source_line=shown, why=why, hint=hint

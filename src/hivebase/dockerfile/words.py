@@ -1,4 +1,4 @@
-"""Splitting the rest of an instruction: quoted words, plain words, JSON arrays. Quotes are kept, nothing is expanded."""
+"""Splitting the rest of an instruction: quoted words, plain words, JSON arrays. Nothing is expanded."""
 
 from __future__ import annotations
 
