@@ -1,1 +1,35 @@
-"""The OCI distribution protocol: resolving and pulling images with the credentials of the user."""
+"""The OCI distribution protocol: resolving and pulling images with the credentials of the user.
+
+=================  ==================================================================
+`client`           the façade: `RegistryClient.resolve` and `RegistryClient.pull`
+`settings`         what hivebase.toml says about single registries
+`endpoint`         one registry: whether it is there, and how it speaks
+`repository`       authorised requests to one repository
+`auth`             anonymous, Basic, Bearer tokens
+`challenge`        ``WWW-Authenticate``
+`credentials`      where docker, podman and skopeo keep the user's credentials
+`helpers`          the programs that keep them for Docker
+`resolve`          from a reference to the manifest of one platform
+`pull`             from there into the store
+`errors`           the error that lets a build use a stand-in
+=================  ==================================================================
+"""
+
+from __future__ import annotations
+
+from hivebase.registry.auth import AuthenticationError
+from hivebase.registry.client import RegistryClient
+from hivebase.registry.credentials import Credential, Keychain
+from hivebase.registry.errors import RegistryUnreachableError
+from hivebase.registry.resolve import Resolved
+from hivebase.registry.settings import RegistrySettings
+
+__all__ = [
+    "AuthenticationError",
+    "Credential",
+    "Keychain",
+    "RegistryClient",
+    "RegistrySettings",
+    "RegistryUnreachableError",
+    "Resolved",
+]

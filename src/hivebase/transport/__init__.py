@@ -39,7 +39,7 @@ them.
 from __future__ import annotations
 
 from hivebase.transport.download import Download, Fetched
-from hivebase.transport.errors import RefusedTargetError, UnreachableError
+from hivebase.transport.errors import NoAnswerError, RefusedTargetError
 from hivebase.transport.fetch import Fetcher, HttpFetcher
 from hivebase.transport.http import Answer, HostPolicy, Request, Response, Retry, Transport
 from hivebase.transport.limits import LIMITS, Limits
@@ -55,6 +55,7 @@ __all__ = [
     "HostPolicy",
     "HttpFetcher",
     "Limits",
+    "NoAnswerError",
     "Origin",
     "RefusedTargetError",
     "Request",
@@ -62,6 +63,5 @@ __all__ = [
     "Retry",
     "Secret",
     "Transport",
-    "UnreachableError",
     "redact",
 ]

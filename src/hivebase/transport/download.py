@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError
-from hivebase.transport.errors import UnreachableError
+from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.http import Response, Retry, Transport
 from hivebase.transport.waiting import RETRIED_STATUSES
 
@@ -89,7 +89,7 @@ class Download:
         Raises:
             CorruptContentError: the bytes are not those of ``digest`` and ``size``.
             NotFoundError: the server has nothing there.
-            UnreachableError: connections broke off too often.
+            NoAnswerError: connections broke off too often.
             SystemFaultError: the server refused, or sent more than anybody sends.
         """
         response = self._transport.persist(origin, self._attempt)
@@ -173,7 +173,7 @@ class Download:
     def _without_ranges(self, response: Response) -> Retry:
         self._ranges = False
         return Retry(
-            UnreachableError(
+            NoAnswerError(
                 f"the download of {self._what} broke off and cannot be continued",
                 cause="cut",
                 why=f"{response.url} answers {response.status} to a request for the rest",

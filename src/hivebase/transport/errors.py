@@ -3,7 +3,8 @@
 ::
 
     SystemFaultError
-    ├── UnreachableError      no usable connection: name, route, certificate, proxy, time-out, cut
+    ├── UnreachableError
+    │   └── NoAnswerError     the same, and which step failed
     └── RefusedTargetError    a server sent us somewhere we do not go
 """
 
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hivebase.errors import SystemFaultError
+from hivebase.errors import SystemFaultError, UnreachableError
 
 Cause = Literal["name", "connect", "certificate", "tls", "proxy", "timeout", "cut", "intercepted"]
 
 
-class UnreachableError(SystemFaultError):
+class NoAnswerError(UnreachableError):
     """A server could not be reached, or stopped talking before it had answered.
 
     Attributes:
@@ -24,8 +25,6 @@ class UnreachableError(SystemFaultError):
             aborted handshake); ``certificate`` that there was a certificate and it is not to be trusted;
             ``intercepted`` that something between us and the server answered in its place.
     """
-
-    code = "unreachable"
 
     def __init__(self, what: str, *, cause: Cause, where: str = "", why: str = "", hint: str = "") -> None:
         super().__init__(what, where=where, why=why, hint=hint)

@@ -55,7 +55,7 @@ class HttpFetcher:
         Raises:
             UsageError: not a usable URL.
             NotFoundError: the server has nothing there.
-            UnreachableError: no connection, or too many broken ones.
+            NoAnswerError: no connection, or too many broken ones.
             CorruptContentError: other bytes than ``digest`` or ``size`` say.
             SystemFaultError: the server refused.
         """

@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from hivebase import __version__
 from hivebase.errors import HivebaseError, InterruptedByUserError, SystemFaultError
 from hivebase.progress import Event, Listener, silent
-from hivebase.transport.errors import UnreachableError
+from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.limits import LIMITS, Limits
 from hivebase.transport.proxies import Proxies, Proxy
 from hivebase.transport.secrets import Secret, redact
@@ -154,7 +154,7 @@ class Response:
             yield chunk
             if transport.clock.monotonic() > deadline:
                 raise Retry(
-                    UnreachableError(
+                    NoAnswerError(
                         f"{self.url} did not send its answer within {seconds:.0f} s",
                         cause="timeout",
                         why="the connection is slower than any useful one",
@@ -236,7 +236,7 @@ class Transport:
             limit: bytes that the body of a success may have; of other answers, the beginning is kept.
 
         Raises:
-            UnreachableError: no answer came.
+            NoAnswerError: no answer came.
             RefusedTargetError: a redirect led where it must not.
             SystemFaultError: the answer is too long, or redirects do not end.
         """
@@ -297,7 +297,7 @@ class Transport:
 
         Raises:
             Retry: the connection failed in a way that another attempt may not.
-            UnreachableError: it failed for good.
+            NoAnswerError: it failed for good.
             RefusedTargetError: a redirect led where it must not.
             SystemFaultError: there was no end to the redirects.
         """
@@ -355,7 +355,7 @@ class Transport:
         self._reached.add(origin)
         if raw.status == 407:
             raw.close()
-            raise UnreachableError(
+            raise NoAnswerError(
                 f"the proxy does not let us through to {origin.netloc}",
                 cause="proxy",
                 why="it answered 407 Proxy Authentication Required",
@@ -401,7 +401,7 @@ class Transport:
         if not temporary:
             return fault
         doubtful = origin not in self._reached
-        if doubtful and isinstance(fault, UnreachableError) and fault.cause in _SLOW_CAUSES:
+        if doubtful and isinstance(fault, NoAnswerError) and fault.cause in _SLOW_CAUSES:
             return fault
         retry = Retry(fault)
         retry.doubtful = doubtful

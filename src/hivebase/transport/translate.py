@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib3 import exceptions
 
 from hivebase.errors import HivebaseError, SystemFaultError
-from hivebase.transport.errors import Cause, UnreachableError
+from hivebase.transport.errors import Cause, NoAnswerError
 from hivebase.transport.secrets import redact
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def translate(error: Exception, origin: Origin, proxy: str) -> tuple[HivebaseErr
     ), False
 
 
-def _fault(what: str, cause: Cause, why: str) -> UnreachableError:
-    return UnreachableError(redact(what), cause=cause, why=redact(why), hint=_NEXT[cause])
+def _fault(what: str, cause: Cause, why: str) -> NoAnswerError:
+    return NoAnswerError(redact(what), cause=cause, why=redact(why), hint=_NEXT[cause])
 
 
 def _causes(error: BaseException) -> list[BaseException]:

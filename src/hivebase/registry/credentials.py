@@ -1,0 +1,205 @@
+"""The user's registry credentials, found where docker, podman and skopeo keep them.
+
+Files, in the order of containers/image (``pkg/docker/config``): the one that ``REGISTRY_AUTH_FILE`` names,
+and only that, if it is set; else ``DOCKER_CONFIG/config.json`` if that is set; then
+``XDG_RUNTIME_DIR/containers/auth.json`` (or ``/run/containers/UID/auth.json``),
+``XDG_CONFIG_HOME/containers/auth.json`` and ``~/.docker/config.json``. The first file that has something for
+the registry wins.
+
+Within a file the most specific key wins: ``host/namespace/repository``, ``host/namespace``, ``host``. A key
+without a port is not for other ports. Docker's old keys with a scheme and a path (``https://host/v1/``) mean
+the host. Docker Hub's names all mean the same registry.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hivebase.errors import CorruptContentError, SystemFaultError, UsageError
+from hivebase.reference import DEFAULT_REGISTRY
+from hivebase.registry import helpers
+from hivebase.registry.settings import HUB_NAMES
+from hivebase.transport import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HUB_KEY = "https://index.docker.io/v1/"
+_IDENTITY = "<token>"
+_MOST = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What to show a registry: user name and password, or an identity token.
+
+    Attributes:
+        identity: whether ``secret`` is a token to be exchanged (OAuth 2 refresh token), not a password.
+        source: the file or helper it came from, for messages.
+    """
+
+    username: str
+    secret: Secret
+    identity: bool = False
+    source: str = ""
+
+
+class Keychain:
+    """Looks credentials up; each file is read once per object."""
+
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, *, helper_seconds: float = helpers.SECONDS
+    ) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self._helper_seconds = helper_seconds
+        self._documents: dict[Path, Mapping[str, Any]] = {}
+
+    def find(self, registry: str, repository: str = "") -> Credential | None:
+        """Return the credential for ``registry`` (as in references) and ``repository``, or None.
+
+        Raises:
+            UsageError: a configuration file cannot be understood.
+            SystemFaultError: a credential helper does not work.
+        """
+        registry = DEFAULT_REGISTRY if registry in HUB_NAMES else registry
+        for path in self.paths():
+            found = self._in_file(path, registry, repository)
+            if found is not None:
+                return found
+        return None
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return the files that are looked at, most important first."""
+        environ = self._environ
+        if named := environ.get("REGISTRY_AUTH_FILE"):
+            return (Path(named),)
+        home = Path(environ.get("HOME") or Path.home())
+        runtime = environ.get("XDG_RUNTIME_DIR")
+        run = Path(runtime) / "containers" if runtime else Path("/run/containers") / str(os.getuid())
+        config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers"
+        docker = environ.get("DOCKER_CONFIG")
+        paths = [run / "auth.json", config / "auth.json"]
+        return tuple(
+            [Path(docker) / "config.json", *paths] if docker else [*paths, home / ".docker" / "config.json"]
+        )
+
+    def _in_file(self, path: Path, registry: str, repository: str) -> Credential | None:
+        document = self._read(path)
+        named = _table(document, "credHelpers", path)
+        auths = _table(document, "auths", path)
+        for key in _keys(registry, repository):
+            if (helper := _lookup(named, key)) is not None:
+                server, name = helper
+                if found := self._helped(name, server, path):
+                    return found
+                continue
+            if (entry := _lookup(auths, key)) is not None and (found := _entry(entry[1], entry[0], path)):
+                return found
+        if store := document.get("credsStore"):
+            return self._helped(store, _HUB_KEY if registry == DEFAULT_REGISTRY else registry, path)
+        return None
+
+    def _helped(self, name: object, server: str, path: Path) -> Credential | None:
+        if not isinstance(name, str):
+            raise UsageError("the name of a credential helper must be a string", where=str(path))
+        answer = helpers.ask(name, server, self._environ, where=str(path), seconds=self._helper_seconds)
+        if answer is None:
+            return None
+        user, secret = answer
+        source = f"docker-credential-{name}"
+        return Credential(
+            "" if user == _IDENTITY else user, secret, identity=user == _IDENTITY, source=source
+        )
+
+    def _read(self, path: Path) -> Mapping[str, Any]:
+        if path not in self._documents:
+            self._documents[path] = _load(path)
+        return self._documents[path]
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    from hivebase.oci import strict_json  # noqa: PLC0415 -- only where a registry is asked
+
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MOST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise SystemFaultError(
+            "the file with registry credentials cannot be read",
+            where=str(path),
+            why=error.strerror or str(error),
+        ) from error
+    try:
+        document = strict_json.loads(data, what="the file with registry credentials") if data.strip() else {}
+    except CorruptContentError as error:
+        raise UsageError(error.what, where=str(path), why=error.why) from None
+    if not isinstance(document, dict):
+        raise UsageError("not a JSON object", where=str(path))
+    return document
+
+
+def _table(document: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
+    table = document.get(key) or {}
+    if not isinstance(table, dict):
+        raise UsageError(f"{key} is not a JSON object", where=str(path))
+    return table
+
+
+def _keys(registry: str, repository: str) -> Iterator[str]:
+    parts = [registry, *filter(None, repository.split("/"))]
+    for length in range(len(parts), 0, -1):
+        yield "/".join(parts[:length])
+
+
+def _lookup(table: Mapping[str, Any], key: str) -> tuple[str, Any] | None:
+    """Return the entry for ``key``, with the spelling it was found under."""
+    if key in table:
+        return key, table[key]
+    return next(((spelling, value) for spelling, value in table.items() if _plain(spelling) == key), None)
+
+
+def _plain(key: str) -> str:
+    """Return a key without what Docker once wrote around hosts."""
+    scheme, separator, rest = key.partition("://")
+    host, _, path = (rest if separator else key).partition("/")
+    if separator or path.rstrip("/") in {"v1", "v2"}:
+        path = "" if scheme in {"http", "https"} or not separator else path
+    host = DEFAULT_REGISTRY if host in HUB_NAMES else host
+    return f"{host}/{path}" if path.strip("/") else host
+
+
+def _entry(entry: object, key: str, path: Path) -> Credential | None:
+    """Return the credential of one ``auths`` entry; None for the empty entries that helpers leave behind."""
+    if not isinstance(entry, dict):
+        raise UsageError(f"the entry for {key[:200]!r} is not a JSON object", where=str(path))
+    texts = {name: entry.get(name) or "" for name in ("auth", "identitytoken", "username", "password")}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise UsageError(f"the entry for {key[:200]!r} has values that are not strings", where=str(path))
+    username, password = texts["username"], texts["password"]
+    if texts["auth"]:
+        try:
+            Secret(texts["auth"])  # known from here on, should it turn up in a message
+            pair = base64.b64decode(texts["auth"], validate=True).decode()
+        except ValueError:
+            raise UsageError(
+                f"the entry for {key[:200]!r} is not base64 of user:password",
+                where=str(path),
+                hint="log in again",
+            ) from None
+        username, separator, password = pair.partition(":")
+        password = password.rstrip("\0")  # as docker does
+        if not separator:
+            raise UsageError(
+                f"the entry for {key[:200]!r} has no user:password", where=str(path), hint="log in again"
+            )
+    if texts["identitytoken"]:
+        return Credential(username, Secret(texts["identitytoken"]), identity=True, source=str(path))
+    if not username and not password:
+        return None
+    return Credential(username, Secret(password), source=str(path))
