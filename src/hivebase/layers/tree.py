@@ -39,11 +39,15 @@ _KINDS: dict[int, Kind] = {
 }
 
 
-class Tree(Protocol):
-    """What can be asked of a tree of files."""
+class Lookup(Protocol):
+    """What :func:`resolve` asks."""
 
     def lstat(self, path: str) -> Entry | None:
         """Describe what is at ``path``; None if there is nothing, or only a socket. Hard links are files."""
+
+
+class Tree(Lookup, Protocol):
+    """What can be asked of a tree of files."""
 
     def listdir(self, path: str) -> list[str]:
         """Return the sorted names in a directory.
@@ -92,7 +96,7 @@ class StackedTree:
         self._root = _Merged(tuple(reversed(range(len(self._directories)))))
 
     def lstat(self, path: str) -> Entry | None:
-        """See :meth:`Tree.lstat`."""
+        """See :meth:`Lookup.lstat`."""
         layer = self._layer_of(path)
         if layer is None:
             return None
@@ -242,7 +246,7 @@ def xattrs_of(fd: int) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, os.getxattr(here, name)) for name in sorted(names) if not name.startswith(_OVERLAY))
 
 
-def resolve(tree: Tree, path: str, *, follow_last: bool = True) -> str:
+def resolve(tree: Lookup, path: str, *, follow_last: bool = True) -> str:
     """Return where ``path`` leads in an image: symbolic links followed as in a chroot, ``..`` taken away.
 
     Components that do not exist are kept as they are, so that the answer also says where to create something.
