@@ -1,0 +1,45 @@
+"""Errors: each ends in its exit code and says what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from hivebase import errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "exit_code", "code"),
+    [
+        (errors.BuildError, 1, "build-failed"),
+        (errors.CorruptContentError, 1, "corrupt-content"),
+        (errors.UsageError, 2, "usage"),
+        (errors.SystemFaultError, 3, "environment"),
+        (errors.NotFoundError, 3, "not-found"),
+        (errors.PolicyError, 4, "policy"),
+        (errors.InterruptedByUserError, 130, "interrupted"),
+    ],
+)
+def test_exit_codes(kind, exit_code, code) -> None:
+    """The exit codes are a promise to scripts."""
+    error = kind("what")
+    assert (exit_code, code) == (error.exit_code, error.code)
+    assert str(error) == "what"
+
+
+def test_all_parts_are_shown_in_order() -> None:
+    """Where and what come first, then why, then what to do."""
+    error = errors.BuildError("it failed", where="a/Dockerfile:3", why="of this", hint="that")
+    assert str(error) == "a/Dockerfile:3: it failed\n  because of this\n  try: that"
+
+
+def test_a_dockerfile_error_points_at_its_column() -> None:
+    """The caret stands under the column, also behind tabs."""
+    error = errors.DockerfileError(
+        "unknown instruction", path="Dockerfile", line=2, column=3, source_line="\tRUM x", hint="RUN"
+    )
+    assert str(error) == "Dockerfile:2:3: unknown instruction\n    \tRUM x\n    \t ^\n  try: RUN"
+
+
+def test_a_dockerfile_error_about_the_whole_file_names_no_line() -> None:
+    """Line 0 means the file."""
+    assert str(errors.DockerfileError("no FROM", path="Dockerfile")) == "Dockerfile: no FROM"
