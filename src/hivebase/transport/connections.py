@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from urllib3._base_connection import BaseHTTPConnection
     from urllib3.response import HTTPResponse
 
 # One unanswered address must not use up the time of the next one.
@@ -148,12 +149,17 @@ class _Pool(HTTPConnectionPool):
 class _PoolTLS(HTTPSConnectionPool):
     ConnectionCls = _BoundedTLS
 
+    def _validate_conn(self, conn: BaseHTTPConnection) -> None:
+        # Without urllib3's warning about unchecked certificates: the transport tells the user itself.
+        if conn.is_closed:
+            conn.connect()
+
 
 class _GuardedPool(HTTPConnectionPool):
     ConnectionCls = _Guarded
 
 
-class _GuardedPoolTLS(HTTPSConnectionPool):
+class _GuardedPoolTLS(_PoolTLS):
     ConnectionCls = _GuardedTLS
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
 from hivebase.errors import UsageError
-from hivebase.transport.secrets import Secret, redact
+from hivebase.transport.secrets import Secret
 from hivebase.transport.targets import Origin, is_loopback, literal_address, normalised
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _proxy(variable: str, text: str) -> Proxy | None:
     except (UsageError, ValueError) as error:
         why = error.why if isinstance(error, UsageError) else str(error)
         raise UsageError(
-            f"{variable} does not name a usable proxy: {redact(url)!r}",
+            f"{variable} does not name a usable proxy: {url.rpartition('@')[2]!r}",
             why=why,
             hint="set it to http://host:port (SOCKS proxies are not supported), or unset it",
         ) from None

@@ -56,11 +56,12 @@ def translate(error: Exception, origin: Origin, proxy: str) -> tuple[HivebaseErr
     if name := _first(chain, socket.gaierror):
         text = f"the name of {peer} cannot be resolved"
         return _fault(text, "name", name.strerror or str(name)), name.errno == socket.EAI_AGAIN
-    if _first(chain, exceptions.ConnectTimeoutError):
-        return _fault(f"{peer} does not answer", "timeout", "no connection within the time-out"), True
+    # In urllib3 every failed connection is a kind of connect time-out, so the order matters.
     if new := _first(chain, exceptions.NewConnectionError):
         reason = new.__cause__ or new
         return _fault(f"no connection to {peer}", "connect", _plain(reason)), True
+    if _first(chain, exceptions.ConnectTimeoutError):
+        return _fault(f"{peer} does not answer", "timeout", "no connection within the time-out"), True
     if _first(chain, TimeoutError, exceptions.ReadTimeoutError):
         return _fault(f"{peer} stopped answering", "timeout", "nothing came within the time-out"), True
     if tls := _first(chain, ssl.SSLError):
