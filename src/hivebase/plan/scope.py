@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hivebase.dockerfile.ast import Arg, Env
-from hivebase.dockerfile.expand import ExpandError, expand
+from hivebase.dockerfile.expand import ExpandError, expand, expand_words, references
 from hivebase.errors import DockerfileError
 
 if TYPE_CHECKING:
@@ -63,6 +63,21 @@ class Expander:
             return expand(word, lookup, escape=self._document.escape)
         except ExpandError as error:
             raise self.error(error.what, at, why=error.why or f"in {word!r}", hint=error.hint) from error
+
+    def words(self, word: str, lookup: Callable[[str], str | None], at: Instruction) -> list[str]:
+        """Expand ``word`` and split the result at its spaces.
+
+        Raises:
+            DockerfileError: the word cannot be expanded.
+        """
+        try:
+            return expand_words(word, lookup, escape=self._document.escape)
+        except ExpandError as error:
+            raise self.error(error.what, at, why=error.why or f"in {word!r}", hint=error.hint) from error
+
+    def names(self, word: str) -> tuple[str, ...]:
+        """Return the variables that ``word`` mentions."""
+        return references(word, escape=self._document.escape)
 
     def error(self, what: str, at: Instruction, *, why: str = "", hint: str = "") -> DockerfileError:
         """Return an error at the instruction ``at``."""

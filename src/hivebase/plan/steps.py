@@ -1,7 +1,8 @@
 """The unit of building: a stage as a list of steps, everything expanded, each with its cache key.
 
 A step says what is to be done in words that need no Dockerfile knowledge, so that any engine can do it.
-``key`` is the cache key after the step: a digest over the key before it and all that the step depends on.
+``key`` of a step is the *tree key* after it: a digest over the tree key before it and all that its layer
+depends on. Steps that make no layer leave it as it is (see ``hivebase.plan.keys``).
 """
 
 from __future__ import annotations
@@ -87,7 +88,11 @@ class RunStep:
         workdir: absolute.
         text: the instruction as written, for people.
         line: of the Dockerfile.
-        secret_values: names of build args that hold secrets (masked in logs).
+        inline: files to be seen read-only, mode 0755, in ``/dev/pipes`` during the run (a heredoc that begins
+            with ``#!`` is executed from there).
+        proxies: more environment, from proxy build args that the Dockerfile does not declare; part of neither
+            key nor history.
+        secrets: names in ``env`` that look like secrets; their values are to be masked in logs.
     """
 
     key: Digest
@@ -101,6 +106,9 @@ class RunStep:
     mounts: tuple[MountSpec, ...] = ()
     network: Literal["default", "none", "host"] = "default"
     privileged: bool = False
+    inline: tuple[InlineFile, ...] = ()
+    proxies: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,6 @@ class CopyStep:
         sources: expanded source patterns (paths in ``source``; Go ``filepath.Match`` globs), or URLs for ADD.
         destination: absolute; ends with ``/`` when a directory is meant.
         chown: ``user[:group]`` or empty (0:0). chmod: octal or symbolic text, or empty.
-        workdir_relative: false always; paths are absolute by now.
         add: ADD semantics (archives unpacked, URLs fetched).
     """
 
@@ -167,13 +174,15 @@ class StagePlan:
         index: position in the Dockerfile.
         name: alias or index.
         base: what it starts from.
-        base_key: cache key of the start.
+        base_key: tree key of the start.
         steps: in order.
         config: the configuration after the last step, history and DiffIDs of this stage's own steps excluded.
-        key: the key after the last step.
+        tree_key: after the last step; what a child or a COPY --from depends on.
+        key: the image key: tree, configuration and history.
         needs: indices of the stages of this Dockerfile that it uses (FROM, COPY --from, mounts).
         needs_images: names of hive images that it uses, the base included.
-        needs_external: external references that it uses, the base included.
+        needs_external: external references that it uses, the base included; canonical, with a space and the
+            platform behind them when that is another one than the build's.
     """
 
     index: int
@@ -182,6 +191,7 @@ class StagePlan:
     base_key: Digest
     steps: tuple[Step, ...]
     config: ImageConfig
+    tree_key: Digest
     key: Digest
     needs: frozenset[int] = frozenset()
     needs_images: frozenset[str] = frozenset()
