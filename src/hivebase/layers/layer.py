@@ -61,8 +61,8 @@ class LayerWriter:
     """
 
     def __init__(self, store: BlobStore, epoch: int) -> None:
+        self.epoch = epoch
         self._store = store
-        self._epoch = epoch
         self._stack = ExitStack()
         self._hash = hashlib.sha256()
         self._buffer: list[bytes] = []
@@ -120,15 +120,15 @@ class LayerWriter:
         self._stack.__exit__(kind, error, trace)
 
     def _marker(self, name: str) -> None:
-        # The fixed time and owner keep the marker's bytes independent of when the deletion was made.
-        self._add(Entry(name, "file", 0, mtime=self._epoch), None)
+        # Containerd's way: all fields zero, so that the marker depends on nothing but its name.
+        self._add(Entry(name, "file", 0), None)
 
     def _add(self, entry: Entry, data: bytes | BinaryIO | None) -> None:
         if self._compressor is None:
             self._blob = self._stack.enter_context(self._store.ingest())
             self._compressor = self._stack.enter_context(Compressor(self._blob.write))
-        if entry.mtime > self._epoch:
-            entry = replace(entry, mtime=self._epoch)
+        if entry.mtime > self.epoch:
+            entry = replace(entry, mtime=self.epoch)
         self._writer.add(entry, data)
 
     def _write(self, data: bytes) -> None:

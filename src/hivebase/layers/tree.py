@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 OPAQUE_XATTR = "trusted.overlay.opaque"
 """Set to ``y`` on a directory of a layer, it hides what lower layers have in it (kernel, overlayfs.rst)."""
 
-_OVERLAY = "trusted.overlay."
+# Labels of a security module and access lists belong to the machine; BuildKit keeps capabilities alone.
+_KEPT = ("security.capability", "user.")
 _LOOK = os.O_PATH | os.O_NOFOLLOW
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # Without O_NONBLOCK, opening a fifo that the image put there would wait forever.
@@ -212,7 +213,7 @@ def is_opaque(fd: int) -> bool:
 def entry_of(path: str, fd: int) -> Entry | None:
     """Describe the inode behind ``fd`` (``O_PATH`` will do) as ``path``; None for a socket.
 
-    Overlay's own attributes are left out.
+    Of the extended attributes, those that belong in an image.
     """
     status = os.fstat(fd)
     kind = _KINDS.get(stat.S_IFMT(status.st_mode))
@@ -235,7 +236,7 @@ def entry_of(path: str, fd: int) -> Entry | None:
 
 
 def xattrs_of(fd: int) -> tuple[tuple[str, bytes], ...]:
-    """Return the extended attributes behind ``fd`` (``O_PATH`` will do), sorted, without overlay's own."""
+    """Return the extended attributes behind ``fd`` (``O_PATH`` will do) that belong in an image, sorted."""
     here = f"/proc/self/fd/{fd}"  # the only way to name an O_PATH descriptor, and it cannot be redirected
     try:
         names = os.listxattr(here)
@@ -243,7 +244,7 @@ def xattrs_of(fd: int) -> tuple[tuple[str, bytes], ...]:
         if error.errno == errno.EOPNOTSUPP:
             return ()
         raise
-    return tuple((name, os.getxattr(here, name)) for name in sorted(names) if not name.startswith(_OVERLAY))
+    return tuple((name, os.getxattr(here, name)) for name in sorted(names) if name.startswith(_KEPT))
 
 
 def resolve(tree: Lookup, path: str, *, follow_last: bool = True) -> str:
