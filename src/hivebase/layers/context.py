@@ -182,7 +182,8 @@ class Context:
 
     def _node(self, path: str) -> _Node | None:
         parent, _, name = path.rpartition("/")
-        if parent:
+        # A directory is listed only after it was found, so most look-ups need not climb to the root again.
+        if parent and parent not in self._listings:
             above = self._node(parent)
             if above is None or above.fact.kind != "dir":
                 return None

@@ -1,11 +1,11 @@
 """Downloads and checkouts for ADD, kept between runs.
 
 How planning uses this. The key of an ADD must come from content, and the content of a URL is known only by
-asking. So before planning the caller makes one :class:`RemoteFiles`, and for each remote source of an ADD takes
-:meth:`RemoteFiles.key`: the digest of the file, or of the commit. With ``--checksum`` that needs no network; else
-a server that sends an ETag is asked once whether it still has what was fetched before (a HEAD request), and any
-other is downloaded from again. The same object then serves the copy, so that what was planned is what is copied:
-a URL is looked up once per object, and a branch that moves meanwhile is an error.
+asking. So before planning the caller makes one :class:`RemoteFiles`, and for each remote source of an ADD
+takes :meth:`RemoteFiles.key`: the digest of the file, or of the commit. With ``--checksum`` that needs no
+network; else a server that sends an ETag is asked once whether it still has what was fetched before (a HEAD
+request), and any other is downloaded from again. The same object then serves the copy, so that what was
+planned is what is copied: a URL or a branch is looked up once per object.
 
 Times of files on servers do not reach the image: mirrors disagree on them.
 """
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hivebase.digest import Digest
-from hivebase.errors import PolicyError, SystemFaultError, UsageError
+from hivebase.errors import PolicyError, UsageError
 from hivebase.fs import atomic_write, fsync_directory, sync, system_fault
 from hivebase.layers.checkout import PROTOCOLS, checkout, resolve_commit
 from hivebase.layers.destination import LATEST
@@ -136,7 +136,7 @@ class RemoteFiles:
         return known
 
     def _revalidate(self, url: str) -> Digest:
-        """Return the digest of what ``url`` holds now, downloading it unless the server vouches for our copy."""
+        """Return the digest of what ``url`` holds now; download it unless the server vouches for our copy."""
         etag = self._etag(url)
         record = self._record(url)
         if etag and record is not None and record.etag == etag:
@@ -144,8 +144,8 @@ class RemoteFiles:
             if self._have(digest):
                 return digest
         digest = Digest.parse("sha256:" + self._fetch(url, None).name)
-        # The ETag was asked for before the download: if the file changed in between, the next run finds another
-        # ETag and downloads again.
+        # The ETag was asked for before the download: if the file changed in between, the next run finds
+        # another ETag and downloads again.
         data = msgspec.json.encode(_Known(redact(url), etag, digest))
         atomic_write(self._files, _record_name(url), data)
         return digest

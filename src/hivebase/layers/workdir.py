@@ -1,8 +1,8 @@
 """WORKDIR: the directory exists afterwards, made as BuildKit makes it.
 
-Missing directories have mode 0755 and belong to the user of the image at that point; existing ones stay as they
-are, and then there is no layer. Links are followed inside the image only, so ``/proc/self/fd/8`` or a link to
-``/`` leads nowhere else (fault D-9, CVE-2024-21626).
+Missing directories have mode 0755 and belong to the user of the image at that point; existing ones stay as
+they are, and then there is no layer. Links are followed inside the image only, so ``/proc/self/fd/8`` or a
+link to ``/`` leads nowhere else (fault D-9, CVE-2024-21626).
 """
 
 from __future__ import annotations
