@@ -11,9 +11,6 @@ import signal
 MAX_ID = 2**31 - 1
 """Largest user or group id. Beyond it some runtimes wrap around to 0 (CVE-2024-40635)."""
 
-MAX_LAYERS = 125
-"""Most layers that Docker's overlay driver can stack."""
-
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*\$?\Z", re.ASCII)
 _LIKE_A_NUMBER = re.compile(r"[+-]|0[xXoObB]")
 _SECRET = re.compile(
