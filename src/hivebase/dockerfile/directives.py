@@ -15,7 +15,7 @@ from hivebase.dockerfile.source import SPACES, quoted
 if TYPE_CHECKING:
     from hivebase.dockerfile.source import Source
 
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*")
+_DIRECTIVE = re.compile(r"#\s*+([a-zA-Z][a-zA-Z0-9]*+)\s*+=\s*+(.+)")
 _KNOWN = frozenset({"syntax", "escape", "check"})
 _OFFICIAL = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?")
 

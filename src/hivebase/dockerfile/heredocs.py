@@ -14,7 +14,7 @@ from hivebase.dockerfile.expand import ExpandError, raw_words, unquoted_words
 if TYPE_CHECKING:
     from hivebase.dockerfile.ast import Command
 
-_MARKER = re.compile(r"\d*<<(-?)\s*([^<]*)")
+_MARKER = re.compile(r"\d*+<<(-?)\s*+([^<]*+)")
 
 
 @dataclass(frozen=True, slots=True)

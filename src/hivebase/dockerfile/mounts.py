@@ -31,7 +31,7 @@ OPTIONS: Final = {
 _FLAGS: Final = frozenset({"readonly", "ro", "readwrite", "rw", "required"})
 _TRUTH: Final = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
 _SIZE = re.compile(r"[0-9]+(\.[0-9]+)?\s?([kmgtp]i?)?b?", re.IGNORECASE)
-_FIELD = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)|([^",]*)(?=,|\Z)')
+_FIELD = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\Z)|([^",]*+)(?=,|\Z)')
 
 
 class MountError(ValueError):
@@ -106,8 +106,10 @@ def check(mount: Mount) -> None:
     for name, value in mount.options:
         if name not in OPTIONS[mount.type]:
             message = f"a mount of type {mount.type} has no option {quoted(name)}"
-            known = ", ".join(OPTIONS[mount.type])
-            raise MountError(message, did_you_mean(name, OPTIONS[mount.type], otherwise=f"it knows {known}"))
+            known = OPTIONS[mount.type]
+            # An option of another type is no slip of the pen.
+            similar = () if any(name in options for options in OPTIONS.values()) else known
+            raise MountError(message, did_you_mean(name, similar, otherwise=f"it knows {', '.join(known)}"))
         if name == "from" and re.search(r"\$.", value):
             message = "from= of a mount cannot contain a variable"
             raise MountError(message, "name a stage: FROM $IMAGE AS tools, then from=tools")

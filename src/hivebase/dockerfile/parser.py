@@ -47,14 +47,14 @@ def parse(text: str, path: str) -> Dockerfile:
 def parse_trigger(text: str, path: str) -> Instruction:
     """Parse the text of one ONBUILD trigger; ``path`` names the image it comes from.
 
-    A trigger is read with the backslash as escape character, whatever the file said that it was written in.
+    A trigger is a text of its own: the ``# escape=`` of the file that it was written in is forgotten.
 
     Raises:
         DockerfileError: it is not exactly one instruction, or one that a trigger cannot be.
     """
     source = Source.of(text, path)
-    reader = LineReader(source, read_directives(source).escape)
-    found = list(_instructions(source, reader, "\\"))
+    escape = read_directives(source).escape
+    found = list(_instructions(source, LineReader(source, escape), escape))
     if len(found) != 1:
         raise source.error(
             f"an ONBUILD trigger is one instruction, not {len(found)}", found[1][1].span.line if found else 0
