@@ -202,7 +202,7 @@ def do(
     on: Image | None = None,
     epoch: int = EPOCH,
 ) -> Image:
-    """Do ``lines`` on the image ``on``, from a directory or another source; USER and WORKDIR have an effect."""
+    """Do ``lines`` on the image ``on``, from a directory or another source; USER and WORKDIR count too."""
     image, user, store = on or Image(), "", Blobs()
     source = context if not isinstance(context, os.PathLike) else Context.at(context)
     for line in lines:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)\Z", re.ASCII)
-_ACTION = re.compile(r"([-+=])([rwxXst]*|[ugo])", re.ASCII)
+_ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)", re.ASCII)
 _OCTAL = re.compile(r"[0-7]+\Z", re.ASCII)
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 
