@@ -15,6 +15,7 @@ import tempfile
 import time
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,14 @@ def fetch(model: Model, target: Path) -> Path:
         UnreachableError: no route, no answer in time, or an answer that is not a file.
         WrongContentError: the bytes are not those that models.toml promises.
     """
+    if urllib.parse.urlsplit(model.url).scheme not in {"http", "https"}:
+        raise UnreachableError("not a web address")
     digest, size = hashlib.sha256(), 0
     wheel = target / model.file_name
     try:
-        with urllib.request.urlopen(model.url, timeout=TIMEOUT_SECONDS) as response, wheel.open("wb") as file:
+        # The scheme was checked above, which the rule cannot see.
+        answer = urllib.request.urlopen(model.url, timeout=TIMEOUT_SECONDS)  # noqa: S310
+        with answer as response, wheel.open("wb") as file:
             while chunk := response.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
@@ -97,7 +102,10 @@ def install(models: list[Model], wheels: Path) -> None:
     # By name and not by path, so that no direct_url.json names a directory that is gone.
     wanted = [f"{model.name}=={model.version}" for model in models]
     command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-index", "--no-deps"]
-    subprocess.run([*command, "--find-links", str(wheels), *wanted], check=True)
+    command += ["--root-user-action", "ignore", "--find-links", str(wheels)]
+    # The host's pip settings may name other places with wheels of these names; what was verified counts.
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    subprocess.run([*command, *wanted], check=True, env={**env, "PIP_CONFIG_FILE": os.devnull})
 
 
 def main() -> int:
@@ -106,37 +114,46 @@ def main() -> int:
     parser.add_argument("--stand-ins", choices=("auto", "never"), default="auto")
     parser.add_argument("--markers", type=Path, default=MARKERS, help="where each stand-in leaves its marker file")
     arguments = parser.parse_args()
-    mode, markers = arguments.stand_ins, arguments.markers
     models = read_models(HERE / "models.toml")
-    reasons: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as directory:
-        wheels = Path(directory)
-        for model in models:
-            try:
-                fetch(model, wheels)
-                print(f"{model.name} {model.version}: the official wheel, sha256 verified")
-            except WrongContentError as error:
-                print(f"error: {error}", file=sys.stderr)
-                return 1
-            except UnreachableError as error:
-                if mode == "never":
-                    print(
-                        f"error: {model.url} cannot be fetched ({error}), and HIVEBASE_STAND_INS=never forbids a stand-in",
-                        file=sys.stderr,
-                    )
-                    return 1
-                started = time.monotonic()
-                train(model, wheels)
-                reasons[model.name] = str(error)
-                seconds = time.monotonic() - started
-                print(f"{model.name} {model.version}: a stand-in, trained in {seconds:.1f} s ({error})")
-        install(models, wheels)
-    for model in models:
-        if model.name in reasons:
-            markers.mkdir(parents=True, exist_ok=True)
-            text = f"{model.name} {model.version}: trained at build time from own sentences, not the official pipeline\n"
-            (markers / model.name).write_text(text, encoding="utf-8")
+    allowed = arguments.stand_ins == "auto"
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            stand_ins = [model for model in models if not obtain(model, Path(directory), stand_ins_allowed=allowed)]
+            install(models, Path(directory))
+    except (UnreachableError, WrongContentError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"error: pip could not install the pipelines (exit code {error.returncode})", file=sys.stderr)
+        return 1
+    for model in stand_ins:
+        arguments.markers.mkdir(parents=True, exist_ok=True)
+        text = f"{model.name} {model.version}: trained at build time from own sentences, not the official pipeline\n"
+        (arguments.markers / model.name).write_text(text, encoding="utf-8")
     return 0
+
+
+def obtain(model: Model, wheels: Path, *, stand_ins_allowed: bool) -> bool:
+    """Put a wheel of ``model`` into the directory ``wheels``; return whether it is the official one.
+
+    Raises:
+        UnreachableError: it cannot be fetched, and a stand-in is not allowed.
+        WrongContentError: something else was fetched; never a reason for a stand-in.
+    """
+    try:
+        fetch(model, wheels)
+    except UnreachableError as error:
+        if not stand_ins_allowed:
+            raise UnreachableError(
+                f"{model.url} cannot be fetched ({error}), and HIVEBASE_STAND_INS=never forbids a stand-in"
+            ) from error
+        started = time.monotonic()
+        train(model, wheels)
+        seconds = time.monotonic() - started
+        print(f"{model.name} {model.version}: a stand-in, trained in {seconds:.1f} s; no official wheel: {error}")
+        return False
+    print(f"{model.name} {model.version}: the official wheel, sha256 verified")
+    return True
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from spacy.lookups import Lookups
 
 from standin.lexicon import Lexicon, Word
 from standin.sentences import Sentence, Token, read_sentences
-from standin.tagger import Perceptron
+from standin.tagger import SPACE, Perceptron
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +58,7 @@ def train_tagger(sentences: list[Sentence], lexicon: Lexicon) -> Perceptron:
     model = Perceptron({token.tag for sentence in sentences for token in sentence}, known, lexicon.fixed)
     examples: list[Example] = []
     for sentence in sentences:
-        for variant in _variants(sentence, lexicon, chance):
-            examples.append(_example(variant, model, lexicon, chance))
+        examples += [_example(variant, model, lexicon, chance) for variant in _variants(sentence, lexicon, chance)]
     chance.shuffle(examples)
     model.train(examples, _ROUNDS)
     return model
@@ -102,6 +101,7 @@ def _add_attribute_ruler(nlp: Language, lexicon: Lexicon, tags: tuple[str, ...])
     for tag in tags:
         pos, _, morph = table.get(tag, tag).partition(" ")
         ruler.add(patterns=[[{"TAG": tag}]], attrs={"POS": pos, **({"MORPH": morph} if morph else {})})
+    ruler.add(patterns=[[{"TAG": SPACE}]], attrs={"POS": "SPACE"})
     for word in lexicon.words:
         if not word.slot and word.pos != lexicon.pos_of(word.tag) and word.pos != "AUX":
             ruler.add(patterns=[[{"LOWER": word.form, "TAG": word.tag}]], attrs={"POS": word.pos})

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from spacy.tokens import Doc
 
+SPACE = "_SP"
+"""The tag of tokens that are white space, as in the official pipelines."""
 _START = ("-start-", "-start2-")
 _SCALE = 1000
 """Averages are kept as whole thousandths."""
@@ -130,7 +132,7 @@ class Perceptron:
                     before, previous = previous, self.tags[guess]
         self._average(totals, changed, seen)
 
-    def _add(  # noqa: PLR0913 -- the bookkeeping of lazy averages
+    def _add(
         self,
         feature: str,
         tag: int,
@@ -145,9 +147,7 @@ class Perceptron:
         changed[feature, tag] = now
         weights[tag] = weight + step
 
-    def _average(
-        self, totals: dict[str, dict[int, int]], changed: dict[tuple[str, int], int], seen: int
-    ) -> None:
+    def _average(self, totals: dict[str, dict[int, int]], changed: dict[tuple[str, int], int], seen: int) -> None:
         averaged: dict[str, dict[int, int]] = {}
         for feature, weights in sorted(self.weights.items()):
             kept = {}
@@ -189,6 +189,9 @@ class PerceptronTagger:
         tokens = [token for token in doc if not token.is_space]
         for token, tag in zip(tokens, self.model.predict([token.text for token in tokens]), strict=True):
             token.tag_ = tag
+        for token in doc:
+            if token.is_space:
+                token.tag_ = SPACE
         return doc
 
     def to_bytes(self, **_: Any) -> bytes:
