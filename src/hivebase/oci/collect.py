@@ -55,6 +55,7 @@ def collect(store: Store, *, keep: Iterable[str], dry_run: bool) -> Collected:
                 fs.remove_tree(path)
             try:
                 remove_dead(store.state / "ingest")
+                store.facts.clean()
             except OSError as error:
                 raise fs.system_fault(error, "cannot clean the store", where=store.state) from error
         return Collected(tuple(dead), size, len(quarantine))

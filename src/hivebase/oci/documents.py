@@ -35,23 +35,21 @@ def kind(data: bytes, *, what: str, announced: str = "") -> str:
     document = strict_json.loads(data, what=what)
     if not isinstance(document, dict):
         raise CorruptContentError(f"{what} is not a JSON object")
-    has_layers = bool({"layers", "config", "fsLayers"} & document.keys())
+    has_layers = bool({"layers", "config"} & document.keys())
     has_manifests = "manifests" in document
     if has_layers == has_manifests:
         words = "both an image manifest and" if has_layers else "neither an image manifest nor"
-        raise CorruptContentError(f"{what} is {words} an index")
+        hint = "it must be pushed again by a tool that is not from 2015" if "fsLayers" in document else ""
+        raise CorruptContentError(f"{what} is {words} an index", hint=hint)
     own = document.get("mediaType") or ""
+    if not isinstance(own, str):
+        raise CorruptContentError(f"{what} has a media type that is no text")
     if announced and own and own != announced:
-        raise CorruptContentError(
-            f"{what} calls itself {str(own)[:100]!r}, but was announced as {announced!r}"
-        )
+        raise CorruptContentError(f"{what} calls itself {own[:100]!r}, but was announced as {announced!r}")
     found = own or announced or (INDEX if has_manifests else MANIFEST)
     if found not in (INDEX_TYPES if has_manifests else MANIFEST_TYPES):
-        raise CorruptContentError(
-            f"{what} has the media type {str(found)[:100]!r}, which is not what it is",
-            hint="images of Docker's schema 1 must be pushed again by a current tool",
-        )
-    return str(found)
+        raise CorruptContentError(f"{what} has the media type {found[:100]!r}, which is not what it is")
+    return found
 
 
 def parse_manifest(data: bytes, *, what: str, announced: str = "") -> Manifest:

@@ -118,6 +118,7 @@ class Leases:
         """Add ``digests`` to the lease, if one is held: whatever of them exists now will stay.
 
         Raises:
+            UsageError: one is not a digest.
             SystemFaultError: the lease cannot be written.
         """
         if not self._holders:
@@ -128,7 +129,7 @@ class Leases:
                 return
             with fs.FileLock(self._lock, shared=True):
                 # The line break comes first: a line cut short by a full disk must not spoil the next one.
-                lines = "".join(f"\n{Digest(digest).hex}" for digest in sorted(new))
+                lines = "".join(f"\n{Digest.parse(digest).hex}" for digest in sorted(new))
                 try:
                     fs.write_all(self._fd, lines.encode())
                 except OSError as error:

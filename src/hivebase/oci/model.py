@@ -130,7 +130,7 @@ class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     created: str = ""
     author: str = ""
     config: RunConfig = RunConfig()
-    rootfs: RootFS = RootFS()
+    rootfs: RootFS = msgspec.field(default_factory=RootFS)  # a factory, so that it is always written
     history: tuple[History, ...] = ()
 
     @property

@@ -29,15 +29,18 @@ class Records:
 
     Args:
         directory: ``.hivebase/records``.
+        lock: path of the lock that tells temporary files of the living from those of the dead.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lock: Path) -> None:
         self._directory = directory
+        self._lock = lock
 
     def get(self, namespace: str, key: Digest) -> dict[str, object] | None:
         """Return the record, or None if there is none that is intact."""
+        path = self._path(namespace, key)
         try:
-            data = self._path(namespace, key).read_bytes()
+            data = path.read_bytes()
             document = strict_json.loads(data, what="the record")
         except (OSError, HivebaseError):
             return None
@@ -65,11 +68,18 @@ class Records:
         except OSError as error:
             raise fs.system_fault(error, "cannot write the record", where=path) from error
         document = {"version": _VERSION, "sum": _checksum(namespace, key, value), "value": value}
-        fs.atomic_write(path.parent, path.name, canonical_json(document))
+        with fs.FileLock(self._lock, shared=True):
+            fs.atomic_write(path.parent, path.name, canonical_json(document))
 
     def drop(self, namespace: str, key: Digest) -> None:
         """Remove the record, if there is one."""
         self._path(namespace, key).unlink(missing_ok=True)
+
+    def clean(self) -> None:
+        """Remove the temporary files that killed writers left."""
+        with fs.FileLock(self._lock):
+            for path in self._directory.glob("*/??/.*.tmp"):
+                path.unlink(missing_ok=True)
 
     def all(self, namespace: str) -> Iterator[tuple[Digest, dict[str, object]]]:
         """Yield all intact records of a namespace with their keys, in the order of the keys."""

@@ -91,6 +91,10 @@ class Refs:
             kept = [manifest for manifest in manifests if not _is_named(manifest, name)]
             removed = len(kept) < len(manifests)
             if removed or entries:
+                for leftover in self._root.glob(
+                    f".{INDEX_NAME}.*.tmp"
+                ):  # of a killed run, as we have the lock
+                    leftover.unlink(missing_ok=True)
                 document["manifests"] = sorted([*kept, *entries], key=_order)
                 fs.atomic_write(self._root, INDEX_NAME, canonical_json(document), mode=0o644)
             return removed

@@ -59,6 +59,7 @@ class Store:
         state: ``root/.hivebase``: private files of this program.
         blobs: the blobs without leases; for the modules of this package.
         names: the names; for the modules of this package.
+        facts: the records; for the modules of this package.
         leases: what running builds hold; for the modules of this package.
     """
 
@@ -71,7 +72,7 @@ class Store:
         )
         self.leases = Leases(self.state / "leases", locks / "collect")
         self.names = Refs(root, lambda: self.lock("refs"))
-        self._records = Records(self.state / "records")
+        self.facts = Records(self.state / "records", locks / "records")
 
     @classmethod
     def open(cls, root: Path | None = None) -> Self:
@@ -293,7 +294,7 @@ class Store:
 
     def record(self, namespace: str, key: Digest) -> dict[str, object] | None:
         """Return the record, or None if there is none that is intact."""
-        return self._records.get(namespace, key)
+        return self.facts.get(namespace, key)
 
     def put_record(self, namespace: str, key: Digest, value: dict[str, Any]) -> None:
         """Write a record, replacing an older one.
@@ -301,15 +302,15 @@ class Store:
         Raises:
             SystemFaultError: it cannot be written.
         """
-        self._records.put(namespace, key, value)
+        self.facts.put(namespace, key, value)
 
     def drop_record(self, namespace: str, key: Digest) -> None:
         """Remove the record, if there is one."""
-        self._records.drop(namespace, key)
+        self.facts.drop(namespace, key)
 
     def records(self, namespace: str) -> Iterator[tuple[Digest, dict[str, object]]]:
         """Yield all intact records of a namespace with their keys."""
-        return self._records.all(namespace)
+        return self.facts.all(namespace)
 
     def lock(
         self, name: str, *, shared: bool = False, on_wait: Callable[[], object] | None = None
