@@ -204,7 +204,9 @@ def do(
 ) -> Image:
     """Do ``lines`` on the image ``on``, from a directory or another source; USER and WORKDIR count too."""
     image, user, store = on or Image(), "", Blobs()
-    source = context if not isinstance(context, os.PathLike) else Context.at(context)
+    if isinstance(context, os.PathLike):
+        with Context.at(context) as source:
+            return do(source, *lines, remote=remote, on=on, epoch=epoch)
     for line in lines:
         if isinstance(line, str) and line.startswith("USER "):
             user = line.split()[1]
@@ -215,7 +217,7 @@ def do(
                 workdir_layer(step, image.tree, writer)
             else:
                 copy = step_of(line) if isinstance(line, str) else line
-                copy_layer(copy, source, image.tree, writer, remote=remote)
+                copy_layer(copy, context, image.tree, writer, remote=remote)
             layer = writer.finish()
         entries = entries_of(store.blobs[Digest.parse(layer.descriptor.digest)]) if layer else []
         image.layers.append(layer)

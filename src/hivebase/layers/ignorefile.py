@@ -31,12 +31,13 @@ def read_ignore_file(context: Directory, root: Path, dockerfile: Path | None) ->
         DockerfileError: it is malformed.
     """
     if dockerfile is not None:
-        own = dockerfile.with_name(dockerfile.name + NAME)
-        if own.is_relative_to(root):
-            text = _read(context, own.relative_to(root).as_posix())
+        name = dockerfile.name + NAME
+        place, top = dockerfile.parent.resolve(), root.resolve()
+        if place.is_relative_to(top):
+            text = _read(context, (place.relative_to(top) / name).as_posix())
         else:
-            with Directory.open(own.parent) as beside:
-                text = _read(beside, own.name)
+            with Directory.open(place) as beside:
+                text = _read(beside, name)
         if text is not None:
             return IgnoreFile.parse(text)
     text = _read(context, NAME)
@@ -53,9 +54,10 @@ def _read(directory: Directory, name: str) -> str | None:
         raise _unfit(name, "it is a symbolic link to nothing inside the build context") from None
     except OSError as error:
         raise _unfit(name, error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _unfit(name, "it is not a regular file")
     with os.fdopen(fd, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise _unfit(name, "it is not a regular file")
         data = stream.read(MAX_IGNORE_FILE + 1)
     if len(data) > MAX_IGNORE_FILE:
         raise _unfit(name, f"it is larger than {MAX_IGNORE_FILE} bytes")
