@@ -436,7 +436,7 @@ class Simulator:
 
 
 class ForwardProxy:
-    """An HTTP proxy: ``CONNECT`` tunnels and absolute URLs; ``refuse`` answers with that status line instead."""
+    """An HTTP proxy: tunnels and absolute URLs; with ``refuse`` it answers with that status line instead."""
 
     def __init__(self, *, refuse: str = "", user: str = "") -> None:
         self.refuse = refuse
