@@ -21,27 +21,33 @@ GROUP = "hivebase"
 
 
 def see_one_tree() -> list[str]:
-    """Mount a cgroup2 tree over :data:`ROOT` in this mount namespace.
+    """Make sure that :data:`ROOT` is a cgroup2 tree in this mount namespace.
 
     Returns:
         The tops of the v1 hierarchies that hold the limits on this machine, if any.
     """
-    legacy = {}
+    legacy: dict[str, str] = {}
+    unified = ""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
             front, _, back = line.partition(" - ")
-            kind, _, options = back.split(" ", 2)
-            if kind == "cgroup":
+            place, kind, options = front.split(" ")[4], back.split(" ")[0], back.rpartition(" ")[2]
+            if kind == "cgroup2":
+                unified = unified or place
+            elif kind == "cgroup":
                 for controller in {"pids", "memory"} & set(options.strip().split(",")):
-                    legacy[controller] = front.split(" ")[4]
+                    legacy[controller] = place
     # The v1 mounts disappear below the new one, so hold on to them by descriptor.
     held = [
         f"/proc/self/fd/{os.open(path, os.O_PATH | os.O_DIRECTORY)}" for path in sorted(set(legacy.values()))
     ]
     with contextlib.suppress(OSError):
-        syscalls.mount(
-            "cgroup2", ROOT, "cgroup2", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-        )
+        if not unified:
+            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+            syscalls.mount("cgroup2", ROOT, "cgroup2", flags)
+        elif unified != ROOT:
+            # Mounting it anew would reset the options of the one tree there is, for the whole machine.
+            syscalls.bind(unified, ROOT)
     return held
 
 

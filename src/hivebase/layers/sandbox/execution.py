@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -79,8 +80,7 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[io.BufferedReader, io.BufferedWr
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Make sure that the helper, and with it the step, has ended."""
     if process.poll() is None:  # only when listening broke off: the output could not be taken, say
-        process.terminate()
-        process.terminate()  # the second one stops the step without grace
+        process.send_signal(signal.SIGALRM)  # to the guard: without grace
         try:
             process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

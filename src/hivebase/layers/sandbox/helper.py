@@ -4,11 +4,11 @@ Three generations, so that nothing outlives a step, however it ends::
 
     hivebase ── guard ─────────────── root ──────────────── runtime, then the step itself
                 own mount namespace    pid 1 of a pid         own namespaces of everything,
-                makes and sweeps       namespace; mounts      made by the runtime
-                the cgroups            and starts
+                makes and sweeps       namespace, mounts      made by the runtime
+                the cgroups            of its own
 
 The kernel kills ``root`` when the guard dies and the guard when hivebase dies; with ``root`` goes its whole
-pid namespace, with the last process the mount namespace and all that was mounted. The guard ends only after
+pid namespace, with the last process the mounts. The guard ends only after
 every process of the step is dead, so whoever waited for it may read the upper directory.
 
 Started as ``python -I -S`` with the standard library alone: it must not run code that an image, the
@@ -80,7 +80,6 @@ def _guard(request: Request, legacy: list[str], report: Reporter) -> None:
     def stop(_number: int, _frame: object) -> None:
         os.kill(pid, signal.SIGTERM)
         signal.setitimer(signal.ITIMER_REAL, request["grace"])
-        signal.signal(signal.SIGTERM, kill)  # asked twice, without grace
 
     signal.signal(signal.SIGALRM, kill)
     signal.signal(signal.SIGTERM, stop)
@@ -106,6 +105,8 @@ def _root(request: Request, legacy: list[str], report: Reporter, alive: int) -> 
 
 
 def _run(request: Request, legacy: list[str], report: Reporter) -> Report:
+    # In mounts of its own: the guard needs to go on seeing the host's /proc.
+    syscalls.unshare(syscalls.CLONE_NEWNS)
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
     syscalls.mount("proc", "/proc", "proc", flags)
     scratch = f"{request['work']}/scratch"
@@ -190,8 +191,9 @@ _COMMAND_FAULTS = (
     ("exec", "permission denied"),
     ("exec", "is a directory"),
     ("exec", "exec format error"),
+    ("open executable", "not permitted"),
+    ("open executable", "permission denied"),
     ("cwd", "permission denied"),
-    ("cwd", "not a directory"),
 )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from hivebase.layers.sandbox.host_pip import pip_configuration
+from hivebase.layers.sandbox.host_pip import CERTIFICATE, pip_configuration, pip_settings
 from hivebase.layers.sandbox.host_uv import uv_variables
 from hivebase.layers.sandbox.remap import TARGET, LocalDirectories
 
@@ -91,15 +91,15 @@ def collect(environ: Mapping[str, str], root: Path = Path("/")) -> HostConfigura
     local = LocalDirectories(home)
     texts: dict[str, str] = {}
     env: dict[str, str] = {}
-    authorities = _authorities(environ, root)
+    pip = pip_settings(environ, home, root)
+    authorities = _authorities(environ, root, [values.get(CERTIFICATE, "") for values in pip.values()])
     if authorities:
         texts[_CA_NAME] = authorities
         env.update(dict.fromkeys(_CA_VARIABLES, f"{TARGET}/{_CA_NAME}"))
     certificates = f"{TARGET}/{_CA_NAME}" if authorities else ""
 
-    pip = pip_configuration(environ, home, root, local)
-    if pip:
-        texts["pip.conf"] = pip
+    if configuration := pip_configuration(pip, local):
+        texts["pip.conf"] = configuration
         env["PIP_CONFIG_FILE"] = f"{TARGET}/pip.conf"
     env.update(uv_variables(environ, home, root, local))
     apt = _apt_settings(environ, certificates)
@@ -120,9 +120,10 @@ def collect(environ: Mapping[str, str], root: Path = Path("/")) -> HostConfigura
     )
 
 
-def _authorities(environ: Mapping[str, str], root: Path) -> str:
+def _authorities(environ: Mapping[str, str], root: Path, further: Iterable[str]) -> str:
     """Return all CA certificates that the host's programs are told to trust, as one PEM text."""
-    named = [Path(environ[name]) for name in _CA_VARIABLES if environ.get(name)]
+    values = [*(environ.get(name, "") for name in _CA_VARIABLES), *further]
+    named = [Path(value) for value in values if value]
     bundles: dict[Path, str] = {}
     for path in (*named, *(root / bundle for bundle in _CA_BUNDLES)):
         try:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 # Where packages come from and how they are reached. What decides *which* packages are installed and how (a
 # constraint file, say) is the Dockerfile's business: the same build must not depend on the machine.
 _INDEXES = frozenset({"index-url", "extra-index-url"})
+CERTIFICATE = "cert"
 _SETTINGS = _INDEXES | {
+    CERTIFICATE,
     "default-timeout",
     "find-links",
     "no-index",
@@ -33,13 +35,17 @@ _SETTINGS = _INDEXES | {
 }
 
 
-def pip_configuration(environ: Mapping[str, str], home: Path, root: Path, local: LocalDirectories) -> str:
-    """Return the merged pip.conf, or an empty string when the host configures nothing that matters.
+Settings = dict[str, dict[str, str]]
+"""Section to setting to value."""
+
+
+def pip_settings(environ: Mapping[str, str], home: Path, root: Path) -> Settings:
+    """Return what the host tells its pip about indexes and how to reach them.
 
     Raises:
         UsageError: a configuration file cannot be parsed.
     """
-    merged: dict[str, dict[str, str]] = {}
+    merged: Settings = {}
     for path in _files(environ, home, root):
         for section, settings in _read(path).items():
             merged.setdefault(section, {}).update(settings)
@@ -49,10 +55,21 @@ def pip_configuration(environ: Mapping[str, str], home: Path, root: Path, local:
             for settings in merged.values():  # a variable counts for every command
                 settings.pop(key, None)
             merged.setdefault("global", {})[key] = value
+    return merged
+
+
+def pip_configuration(settings: Settings, local: LocalDirectories) -> str:
+    """Return ``settings`` as a pip.conf for a step, or an empty string if there are none.
+
+    Certificates are not in it: the step has one file with all of them.
+    """
     result = configparser.RawConfigParser()
-    for section, settings in sorted(merged.items()):
-        if settings:
-            result[section] = {key: _shown(key, value, local) for key, value in sorted(settings.items())}
+    for section, values in sorted(settings.items()):
+        shown = {
+            key: _shown(key, value, local) for key, value in sorted(values.items()) if key != CERTIFICATE
+        }
+        if shown:
+            result[section] = shown
     text = io.StringIO()
     result.write(text)
     return text.getvalue()
@@ -69,7 +86,7 @@ def _files(environ: Mapping[str, str], home: Path, root: Path) -> list[Path]:
     return [*files, home / ".pip/pip.conf", config_home / "pip/pip.conf"]
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def _read(path: Path) -> Settings:
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"), source=str(path))

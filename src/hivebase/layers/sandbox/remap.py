@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -75,22 +76,11 @@ class LocalDirectories:
                 if urlsplit(link).scheme:
                     continue
                 # Links are resolved as a URL is, by text: symbolic links do not take part.
-                parts = _collapse([*page.parent.parts, *Path(unquote(link)).parts])
-                above = index.parent.parts
-                if parts[: len(above)] == above and len(parts) > len(above) + 1:
-                    beside.add(index.parent / parts[len(above)])
+                target = Path(posixpath.normpath(page.parent / unquote(link)))
+                if index.parent in target.parents:
+                    beside.add(index.parent / target.relative_to(index.parent).parts[0])
         beside.discard(index)
         return sorted(path for path in beside if self._may_be_shown(path))
-
-
-def _collapse(parts: list[str]) -> tuple[str, ...]:
-    collapsed: list[str] = []
-    for part in parts:
-        if part == "..":
-            del collapsed[1:][-1:], collapsed[max(1, len(collapsed) - 1) :]
-        else:
-            collapsed.append(part)
-    return tuple(collapsed)
 
 
 def _local_path(location: str) -> Path | None:

@@ -20,10 +20,14 @@ _TIMEOUT = 20.0  # seconds; a runtime that cannot even say its version in that t
 # second, upstream has fixed ways out of containers since; a distribution's build may hold the fixes under an
 # older number, so that is a remark and not a refusal.
 _REQUIRED = {"runc": (1, 0, 3), "crun": (1, 0, 0)}
-_ADVISED = {"runc": (1, 2, 8), "crun": (1, 8, 4)}
-_WHY_ADVISED = {
-    "runc": "CVE-2024-21626, CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881 were fixed upstream by then",
-    "crun": "CVE-2023-27561-like mount races were fixed upstream by then",
+_FIXED = {
+    # Ranges [from, to) of upstream versions with all known fixes.
+    "runc": (((1, 2, 8), (1, 3, 0)), ((1, 3, 3), (99,))),
+    "crun": (((1, 20), (99,)),),
+}
+_WHY_FIXED = {
+    "runc": "CVE-2024-21626, CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 (fixed in 1.2.8 and 1.3.3)",
+    "crun": "CVE-2025-24965 (fixed in 1.20)",
 }
 
 
@@ -56,12 +60,11 @@ class Runtime:
     @property
     def warning(self) -> str:
         """What the user should know about it, or an empty string."""
-        advised = _ADVISED[self.flavour]
-        if self.version >= advised:
+        if any(start <= self.version < end for start, end in _FIXED[self.flavour]):
             return ""
         return (
-            f"{self.flavour} {self.build} is older than {_text(advised)}: {_WHY_ADVISED[self.flavour]}."
-            " Check your distribution's changelog"
+            f"upstream's {self.flavour} {_text(self.version)} has {_WHY_FIXED[self.flavour]};"
+            f" the distribution's changelog tells whether {self.build} has the fixes"
         )
 
 

@@ -34,6 +34,7 @@ _DEVICES = (
 )
 
 _MAX_CERTIFICATES = 4 << 20
+_CERTIFICATE_END = "-----END CERTIFICATE-----"
 
 
 class UnfitError(Exception):
@@ -47,6 +48,7 @@ def prepare(request: Request, scratch: str) -> None:
         UnfitError: the image or a mount is unfit.
         OSError: the machine cannot.
     """
+    config = request["config"]
     os.makedirs(scratch, mode=0o700, exist_ok=True)
     syscalls.mount("hivebase", scratch, "tmpfs", syscalls.MS_NOSUID, "mode=0700")
     for folder in _FOLDERS:
@@ -61,11 +63,12 @@ def prepare(request: Request, scratch: str) -> None:
     tree = ""
     if request["lowers"]:
         tree = f"{scratch}/probe"
-        mount_overlay(tree, f"{scratch}/probe-links", [*request["lowers"], empty])
+        mount_overlay(tree, f"{scratch}/probe-links", [empty, *request["lowers"]])  # it takes two
     copy_metadata(tree or stubs, request["upper"])  # the upper directory decides what / itself looks like
     _refuse_unfit(tree)
     points = MountPoints(tree, stubs)
     try:
+        points.check_directory(config["process"]["cwd"])
         mounts = _mounts(request, scratch, tree, points)
     except TargetError as error:
         raise UnfitError(str(error)) from error
@@ -79,7 +82,6 @@ def prepare(request: Request, scratch: str) -> None:
         overlay_work,
         devices=request["devices"],
     )
-    config = request["config"]
     config["root"] = {"path": root, "readonly": False}
     config["mounts"] += mounts
     with open(f"{scratch}/bundle/config.json", "w", encoding="utf-8") as file:
@@ -133,7 +135,9 @@ def _host(host: HostFiles, directory: str, tree: str, points: MountPoints) -> li
         return []
     os.chmod(directory, 0o755)  # noqa: S103 -- any user of the step may read it
     for name, text in host["texts"].items():
-        _write(f"{directory}/{name}", text + (_image_certificates(tree) if name == host["ca"] else ""))
+        _write(
+            f"{directory}/{name}", text + (_further_certificates(tree, text) if name == host["ca"] else "")
+        )
     place = points.place(host["target"], directory=True)
     mounts = [_bind(directory, place, "ro", "nosuid", "nodev", "noexec")]
     for name, path in host["directories"]:
@@ -142,8 +146,8 @@ def _host(host: HostFiles, directory: str, tree: str, points: MountPoints) -> li
     return mounts
 
 
-def _image_certificates(tree: str) -> str:
-    """Return the certificates that the image itself trusts, so that setting ours takes none away."""
+def _further_certificates(tree: str, known: str) -> str:
+    """Return the image's certificates that are not ``known``: setting ours must not take them away."""
     from hivebase.fs import Directory  # noqa: PLC0415 -- costs more than the rest; most steps do without
 
     if not tree:
@@ -157,7 +161,10 @@ def _image_certificates(tree: str) -> str:
         facts = os.fstat(fd)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MAX_CERTIFICATES:
             return ""
-        return "\n" + file.read(_MAX_CERTIFICATES).decode("utf-8", "replace")
+        certificates = file.read(_MAX_CERTIFICATES).decode("ascii", "replace").split(_CERTIFICATE_END)[:-1]
+    ours = {part.strip() for part in known.split(_CERTIFICATE_END)}
+    new = [part.strip() for part in certificates if part.strip() not in ours]
+    return "".join(f"{part}\n{_CERTIFICATE_END}\n" for part in new)
 
 
 def _bind(source: str, target: str, *options: str) -> dict[str, Any]:

@@ -60,6 +60,19 @@ class MountPoints:
             )
         return path
 
+    def check_directory(self, path: str) -> None:
+        """Make sure that a step may start in ``path``, which the runtime makes if it is missing.
+
+        Raises:
+            TargetError: it is not a directory, or in ``/proc``, where links lead anywhere (CVE-2024-21626).
+        """
+        resolved = self._resolve(path)
+        mode = self._mode(resolved)
+        if mode is not None and not stat.S_ISDIR(mode):
+            raise TargetError(f"the working directory {path} is not a directory in the image")
+        if f"{resolved}/".startswith("/proc/"):
+            raise TargetError(f"the working directory {path} is in /proc")
+
     def finish(self) -> None:
         """Give the directories copied from the image their times back, once all stubs are made."""
         for origin, copy in reversed(self._copied):
