@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from hivebase.dockerfile.ast import Copy, Run
 from hivebase.dockerfile.parser import parse
 from hivebase.errors import UsageError
@@ -18,13 +20,13 @@ from hivebase.plan.files import FileFacts, clamp
 from hivebase.plan.globs import has_wildcard
 from hivebase.plan.names import NameIndex, name_images, slug
 from hivebase.plan.select import expand_pattern
-from hivebase.plan.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hivebase.dockerfile.ast import Dockerfile
     from hivebase.plan.lockfile import HiveLock
+    from hivebase.plan.settings import Settings
     from hivebase.reference import Reference
 
 StandIns = Literal["auto", "never"]
@@ -133,12 +135,8 @@ class Hive:
 
     def with_version(self, version: str) -> Hive:
         """Return this hive at another version."""
-        table = self.settings.hive
-        changed = type(table)(name=table.name, version=version)
-        settings = Settings(
-            changed, self.settings.group, self.settings.base, self.settings.budget, self.settings.policy
-        )
-        return replace(self, settings=settings)
+        table = msgspec.structs.replace(self.settings.hive, version=version)
+        return replace(self, settings=msgspec.structs.replace(self.settings, hive=table))
 
     def reference(self, name: str) -> str:
         """Return the familiar reference under which the image ``name`` is stored."""

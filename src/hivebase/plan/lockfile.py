@@ -97,13 +97,14 @@ def render_lock(lock: HiveLock) -> str:
         f"[[base]]\nref = {_string(ref)}\nplatform = {_string(platform)}\ndigest = {_string(digest)}\n"
         for (ref, platform), digest in sorted(lock.pins.items())
     ]
-    tail = [lock.others] if lock.others else []
-    return "\n".join([f"{_HEADER}version = {_VERSION}\n", *blocks, *tail])
+    # What comes after a [[base]] would belong to it, so everything else comes before.
+    head = [lock.others] if lock.others else []
+    return "\n".join([f"{_HEADER}version = {_VERSION}\n", *head, *blocks])
 
 
 def _string(text: str) -> str:
-    """Write a TOML basic string; JSON's escapes are a subset of TOML's."""
-    return json.dumps(text)
+    """Write a TOML basic string: JSON's, but in plain Unicode, since TOML knows no surrogate pairs."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml_of(document: dict[str, Any]) -> str:

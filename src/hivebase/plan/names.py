@@ -109,10 +109,13 @@ def name_images(paths: Iterable[str], root: str) -> tuple[Named, ...]:
         place = tuple(directory.split("/")) if directory else ()
         here = place or (root,)
         variant = files[path].variant
-        beside = (*place[:-1], f"{here[-1]}.{variant}")
+        beside = (*place[:-1], f"{here[-1]}.{variant or 'containerfile'}")
         alone = (*place, variant)
-        ladder = [(beside if directory in plain else alone), beside, alone] if variant else [here]
-        choice = next((c for c in (*ladder, (*place, base)) if _slugs(c) not in taken), ladder[0])
+        if variant:
+            ladder = [(beside if directory in plain else alone), beside, alone, (*place, base)]
+        else:
+            ladder = [here, beside] if files[path].container else [here]
+        choice = next((c for c in ladder if _slugs(c) not in taken), ladder[0])
         taken.add(_slugs(choice))
         parts[path] = choice
     names = _shortest(parts)

@@ -56,13 +56,14 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The whole file. ``policy`` is kept as it is for the commands that read it."""
+    """The whole file. ``policy`` and ``registry`` are kept as they are for the packages that read them."""
 
     hive: HiveTable = HiveTable()
     group: tuple[Group, ...] = ()
     base: BaseTable = BaseTable()
     budget: Budget = Budget()
     policy: dict[str, Any] = {}
+    registry: dict[str, Any] = {}
 
 
 def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
