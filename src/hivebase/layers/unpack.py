@@ -169,8 +169,12 @@ def _inside(name: str) -> str:
 
 def _is_tar(stream: BinaryIO) -> bool:
     """Tell whether ``stream`` starts with a tar header, after decompression."""
+    # Unbuffered: what is damaged further on is a damaged archive, and not something else.
+    content = _plain(stream).raw
+    block = b""
     try:
-        block = _plain(stream).read(_BLOCK)
+        while len(block) < _BLOCK and (data := content.read(_BLOCK - len(block))):
+            block += data
     except CorruptContentError:
         return False
     if len(block) < _BLOCK or not any(block):
@@ -181,7 +185,7 @@ def _is_tar(stream: BinaryIO) -> bool:
     return bool(digits) and not digits.strip(b"01234567") and int(digits, 8) == total
 
 
-def _plain(stream: BinaryIO) -> BinaryIO:
+def _plain(stream: BinaryIO) -> io.BufferedReader:
     """Return the decompressed content of ``stream``."""
     head = stream.read(6)
     whole = cast("BinaryIO", _Rejoined(head, stream))
@@ -192,12 +196,12 @@ def _plain(stream: BinaryIO) -> BinaryIO:
             hint="ADD --unpack=false copies it as it is; or compress it with gzip or xz",
         )
     if head.startswith(_GZIP):
-        return decompressed(whole)
+        return cast("io.BufferedReader", decompressed(whole))
     if head.startswith(_BZIP2):
-        return cast("BinaryIO", io.BufferedReader(_Expanded(whole, bz2.BZ2Decompressor), CHUNK))
+        return io.BufferedReader(_Expanded(whole, bz2.BZ2Decompressor), CHUNK)
     if head.startswith(_XZ):
-        return cast("BinaryIO", io.BufferedReader(_Expanded(whole, _xz), CHUNK))
-    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", whole), CHUNK))
+        return io.BufferedReader(_Expanded(whole, _xz), CHUNK)
+    return io.BufferedReader(cast("io.RawIOBase", whole), CHUNK)
 
 
 def _xz() -> lzma.LZMADecompressor:
