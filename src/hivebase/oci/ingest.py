@@ -52,7 +52,7 @@ class Ingest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pending.clear()
+        self._pending = bytearray()  # clear() fails while a traceback still looks at it
         with contextlib.suppress(OSError):  # gone since the commit; else the next run tries again
             self._path.unlink()
         os.close(self._fd)

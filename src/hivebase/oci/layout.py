@@ -135,7 +135,15 @@ def _complete(root: Path, state: Path) -> bool:
     return layout is not None and version is not None
 
 
+def remove_leftovers(directory: Path) -> None:
+    """Remove the temporary files of killed writers; for those who hold the lock that writers hold."""
+    for leftover in directory.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
 def _initialise(root: Path, state: Path) -> None:
+    remove_leftovers(root)
+    remove_leftovers(state)
     if not (root / INDEX_NAME).exists():
         fs.atomic_write(root, INDEX_NAME, _EMPTY_INDEX, mode=0o644)
     if not (root / "oci-layout").exists():

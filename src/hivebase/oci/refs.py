@@ -14,7 +14,7 @@ from hivebase import fs
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, HivebaseError, UsageError
 from hivebase.oci import strict_json
-from hivebase.oci.layout import INDEX_NAME
+from hivebase.oci.layout import INDEX_NAME, remove_leftovers
 from hivebase.oci.model import REF_NAME, Descriptor, Index, canonical_json
 from hivebase.reference import Reference
 
@@ -91,10 +91,7 @@ class Refs:
             kept = [manifest for manifest in manifests if not _is_named(manifest, name)]
             removed = len(kept) < len(manifests)
             if removed or entries:
-                for leftover in self._root.glob(
-                    f".{INDEX_NAME}.*.tmp"
-                ):  # of a killed run, as we have the lock
-                    leftover.unlink(missing_ok=True)
+                remove_leftovers(self._root)
                 document["manifests"] = sorted([*kept, *entries], key=_order)
                 fs.atomic_write(self._root, INDEX_NAME, canonical_json(document), mode=0o644)
             return removed

@@ -88,6 +88,7 @@ class Store:
         store = cls(layout.prepare(root or layout.default_root()))
         try:
             remove_dead(store.state / "ingest")
+            remove_dead(store.state / "leases")
         except OSError as error:
             raise fs.system_fault(error, "cannot clean the store", where=store.state) from error
         return store
