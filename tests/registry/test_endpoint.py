@@ -164,9 +164,10 @@ def test_plain_http_elsewhere_must_be_configured(registry, connect, events):
 def test_r14_a_bad_certificate_on_this_machine_is_still_bad(tmp_path, connect):
     """Falling back to http is for servers without TLS, not for servers with a wrong one."""
     authority = Authority(tmp_path)
-    with Simulator(tls=authority.issue("127.0.0.1").pair) as registry, connect() as client:
-        with pytest.raises(RegistryUnreachableError) as caught:
-            client.resolve(Reference.parse(f"{registry.host}/team/app:1.0"), AMD64)
+    certificate = authority.issue("127.0.0.1").pair
+    refused = pytest.raises(RegistryUnreachableError)
+    with Simulator(tls=certificate) as registry, connect() as client, refused as caught:
+        client.resolve(Reference.parse(f"{registry.host}/team/app:1.0"), AMD64)
     assert caught.value.cause == "certificate"
 
 

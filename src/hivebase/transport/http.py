@@ -215,6 +215,7 @@ class Transport:
         self._listener = listener
         self._pauses = Pauses(limits, self.clock)
         self._reached: set[Origin] = set()
+        self._noted: set[str] = set()
         self._managers: dict[object, PoolManager] = {}
         self._lock = threading.Lock()
 
@@ -369,26 +370,27 @@ class Transport:
         from hivebase.transport import trust  # noqa: PLC0415 -- same
         from hivebase.transport.connections import GUARDED_POOLS, POOLS  # noqa: PLC0415 -- same
 
-        policy = self.policy(origin)
-        key = (proxy, policy, public_only)
+        policy, secure = self.policy(origin), origin.scheme == "https"
+        key = (secure, proxy, policy, public_only)
         with self._lock:
-            if key in self._managers:
-                return self._managers[key]
-            if policy.insecure:
+            if policy.insecure and origin.netloc not in self._noted:
+                self._noted.add(origin.netloc)
                 text = f"certificates of {origin.netloc} are not checked: it is configured as insecure"
                 self._listener(Event(origin.netloc, "note", text))
-            options: dict[str, Any] = {
-                "ssl_context": trust.context(self._environ, extra=policy.ca, insecure=policy.insecure),
-                "maxsize": 8,
-            }
-            if policy.insecure:
-                options["assert_hostname"] = False
+            if key in self._managers:
+                return self._managers[key]
+            options: dict[str, Any] = {"maxsize": 8}
+            if secure:
+                tls = trust.context(self._environ, extra=policy.ca, insecure=policy.insecure)
+                options |= {"ssl_context": tls, "assert_hostname": False if policy.insecure else None}
             if proxy is None:
                 manager = PoolManager(**options)
             else:
                 headers = {"Proxy-Authorization": proxy.authorization.reveal()} if proxy.authorization else {}
-                tls = trust.context(self._environ)
-                manager = ProxyManager(proxy.url, proxy_headers=headers, proxy_ssl_context=tls, **options)
+                to_proxy = trust.context(self._environ) if proxy.url.startswith("https:") else None
+                manager = ProxyManager(
+                    proxy.url, proxy_headers=headers, proxy_ssl_context=to_proxy, **options
+                )
             manager.pool_classes_by_scheme = GUARDED_POOLS if public_only else POOLS
             self._managers[key] = manager
             return manager
