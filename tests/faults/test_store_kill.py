@@ -27,7 +27,6 @@ def _strace(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [
         "strace",
         "-f",
-        "--seccomp-bpf",
         "-qq",
         *arguments,
         sys.executable,
