@@ -27,9 +27,10 @@ from hivebase.errors import UsageError
 from hivebase.layers.accounts import owner_ids
 from hivebase.layers.destination import LATEST, ROOT, Destination, Item
 from hivebase.layers.modes import parse_chmod
-from hivebase.layers.remote import is_remote, parse_git
+from hivebase.layers.remote import parse_git
 from hivebase.layers.tree import StackedTree
 from hivebase.layers.unpack import read_archive, unpack
+from hivebase.plan.checks import is_remote
 from hivebase.plan.select import select
 from hivebase.tar import Entry
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.layers.sources import Source
 
-_SCP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^/-].*", re.ASCII | re.DOTALL)
-_URL = re.compile(r"(https?|ssh|git)://", re.ASCII)
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@+-]*\Z", re.ASCII)
 
 UNNAMED = "__unnamed__"
@@ -65,7 +63,7 @@ class Download:
 
 
 class Remote(Protocol):
-    """Who fetches for ADD: :class:`hivebase.layers.fetch.Fetched`."""
+    """Who fetches for ADD: :class:`hivebase.layers.fetch.RemoteFiles`."""
 
     def download(self, url: str, checksum: str = "") -> Download:
         """Return the file at ``url``; ``checksum`` is its digest, or empty for any."""
@@ -76,32 +74,27 @@ class Remote(Protocol):
         """Return the files of ``repository``, there as long as the context is entered."""
 
 
-def is_remote(name: str) -> bool:
-    """Tell whether ``name``, a source of an ADD, is a URL or a repository and not a file."""
-    return bool(_URL.match(name) or _SCP.fullmatch(name))
-
-
 def parse_git(name: str) -> Repository | None:
-    """Return the repository that ``name`` means, or None if it is a plain download.
+    """Return the repository that ``name``, a remote source of an ADD, means; None if it is a plain download.
 
     Raises:
         UsageError: it means a repository and is malformed.
     """
     url, _, fragment = name.partition("#")
-    scp = _SCP.fullmatch(name) is not None and not _URL.match(name)
-    protocol = "ssh" if scp else url.partition("://")[0]
-    if protocol in ("http", "https") and not urlsplit(url).path.endswith(".git"):
+    protocol, separator, _ = url.partition("://")
+    if not separator or not protocol.isalpha():
+        protocol = "ssh"  # git@host:path
+    elif protocol in ("http", "https") and not urlsplit(url).path.endswith(".git"):
         return None
+    elif (urlsplit(url).hostname or "").startswith("-"):
+        raise UsageError(f"not a repository: {url[:200]!r}", why="no host's name starts with '-'")
+    if any(ord(character) <= 0x20 or ord(character) == 0x7F for character in url):
+        raise UsageError(f"not a repository: {url[:200]!r}", why="it holds spaces or control characters")
+    if "?" in url:
+        raise UsageError("a git repository in ADD takes no query", hint="write #ref:directory after the URL")
     ref, _, directory = fragment.partition(":")
     if ref and (not _REF.match(ref) or ".." in ref):
         raise UsageError(f"not a branch, tag or commit: {ref[:100]!r}")
-    if "?" in url:
-        raise UsageError("a git repository in ADD takes no query", hint="write #ref:directory after the URL")
-    if (
-        any(ord(character) <= 0x20 or ord(character) == 0x7F for character in url)
-        or "/-" in url.partition("://")[2][:1]
-    ):
-        raise UsageError(f"not a repository: {url[:200]!r}")
     return Repository(url, protocol, ref, posixpath.normpath("/" + directory).strip("/"))
 
 
