@@ -79,6 +79,14 @@ class Reference:
         """The same with registry and ``library/`` spelled out: equal for equal targets."""
         return self.normalised().familiar
 
+    @property
+    def shortest(self) -> str:
+        """The familiar form without what Docker's defaults say anyway: the name that stores and people use."""
+        full = self.normalised()
+        if full.registry != DEFAULT_REGISTRY:
+            return full.familiar
+        return replace(full, registry="", repository=full.repository.removeprefix("library/")).familiar
+
     def normalised(self) -> Reference:
         """Return this reference with Docker's defaults made explicit (the tag excepted)."""
         registry = self.registry or DEFAULT_REGISTRY

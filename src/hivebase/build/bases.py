@@ -44,13 +44,13 @@ class Base:
     """One external image in the store.
 
     Attributes:
-        written: the reference as the Dockerfiles write it.
+        name: the reference as the store has it.
         top: digest of the index or manifest that the reference means.
         image: manifest and configuration for the platform of this build.
         stand_ins: what in it is not official; empty for a real image.
     """
 
-    written: str
+    name: str
     top: Digest
     image: Image
     stand_ins: tuple[str, ...]
@@ -98,8 +98,8 @@ class BaseFinder:
         if self.make is not None and self.mode != "registry":
             made = self.make(reference, self.platform)
             if made is not None:
-                self.store.tag(reference.familiar, made)
-                return self._base(written, made)
+                self.store.tag(reference.shortest, made)
+                return self._base(reference.shortest, made)
             why += "; no stand-in exists for it"
         raise NotFoundError(
             f"base image {written} cannot be had",
@@ -110,10 +110,10 @@ class BaseFinder:
     def held(self, written: str) -> Base | None:
         """Return the image if the store already holds what would be used; ask nobody."""
         reference = Reference.parse(written)
-        descriptor = self.store.resolve(reference.familiar)
+        descriptor = self.store.resolve(reference.shortest)
         if descriptor is None:
             return None
-        base = self._base(written, descriptor)
+        base = self._base(reference.shortest, descriptor)
         if self.mode == "registry" and base.stand_ins:
             return None
         # A pin speaks about the official image: it neither blesses nor forbids a stand-in.
@@ -125,12 +125,12 @@ class BaseFinder:
     def _pulled(self, written: str, reference: Reference, pull: Puller) -> Base:
         pin = reference.digest or self.pins.get(reference.canonical)
         top = pull(reference, self.platform, pin)
-        self.store.tag(reference.familiar, top)
+        self.store.tag(reference.shortest, top)
         if pin is None:
             self.pinned(reference.canonical, Digest.parse(top.digest))
-        return self._base(written, top)
+        return self._base(reference.shortest, top)
 
-    def _base(self, written: str, top: Descriptor) -> Base:
+    def _base(self, name: str, top: Descriptor) -> Base:
         image = self.store.image(top.digest, self.platform)
         label = image.config.config.labels.get(STAND_INS, "")
-        return Base(written, Digest.parse(top.digest), image, tuple(filter(None, label.split(","))))
+        return Base(name, Digest.parse(top.digest), image, tuple(filter(None, label.split(","))))

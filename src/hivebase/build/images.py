@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.build.epoch import rfc3339
-from hivebase.build.stage import Built
 from hivebase.digest import Digest
 from hivebase.oci.annotations import BASE_DIGEST, BASE_NAME, CREATED, STAND_INS
 from hivebase.oci.model import Descriptor, RootFS
@@ -15,6 +14,7 @@ from hivebase.oci.model import Descriptor, RootFS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hivebase.build.stage import Built
     from hivebase.oci.store import Store
     from hivebase.plan.steps import ImagePlan
 
@@ -22,8 +22,14 @@ _IMAGES = "image"
 _INPUTS = "inputs"
 
 
-def finish(  # noqa: PLR0913 -- an image is made of these
-    store: Store, plan: ImagePlan, built: Built, *, base: tuple[str, str], epoch: int, stand_ins: Sequence[str]
+def finish(
+    store: Store,
+    plan: ImagePlan,
+    built: Built,
+    *,
+    base: tuple[str, str],
+    epoch: int,
+    stand_ins: Sequence[str],
 ) -> Descriptor:
     """Write configuration and manifest of a finished image to the store; nothing is tagged yet.
 
@@ -57,7 +63,7 @@ def publish(store: Store, plan: ImagePlan, ref: str, descriptor: Descriptor) -> 
     The tag comes last: whoever sees it finds everything below it.
     """
     if plan.key is not None:
-        store.put_record(_IMAGES, plan.key, {"descriptor": msgspec.to_builtins(descriptor)})
+        store.put_record(_IMAGES, plan.key, {"descriptor": msgspec.to_builtins(descriptor, enc_hook=str)})
     store.put_record(_INPUTS, Digest.of(ref.encode()), {"inputs": dict(plan.inputs)})
     store.tag(ref, descriptor)
 

@@ -5,14 +5,14 @@ Knows nothing of images: names, dependencies and callables in; one outcome per n
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast
 
 from hivebase.errors import InterruptedByUserError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Collection, Mapping
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ def run_jobs(jobs: Mapping[str, Job[T]], workers: int, cancel: threading.Event) 
     return outcomes
 
 
-def _start_ready(  # noqa: PLR0913 -- the loop's own state, shared with no one else
+def _start_ready(
     waiting: dict[str, Job[T]],
     running: dict[Future[T], str],
     outcomes: dict[str, Outcome[T]],
@@ -86,14 +86,19 @@ def _start_ready(  # noqa: PLR0913 -- the loop's own state, shared with no one e
     while progressed:
         progressed = False
         for name, job in list(waiting.items()):
-            blame = next((need for need in job.needs if need in outcomes and outcomes[need].status != "done"), None)
+            blame = next(
+                (need for need in job.needs if need in outcomes and outcomes[need].status != "done"), None
+            )
             if blame is not None:
                 outcomes[name] = Outcome("skipped", blame=outcomes[blame].blame or blame)
                 del waiting[name]
                 progressed = True
-            elif len(running) < workers and not cancel.is_set() and all(need in outcomes for need in job.needs):
-                results = {need: outcomes[need].result for need in job.needs}
-                running[pool.submit(job.run, results)] = name  # type: ignore[arg-type] -- all of them are done
+            elif (
+                len(running) < workers and not cancel.is_set() and all(need in outcomes for need in job.needs)
+            ):
+                # Every needed job is done, so each of them has a result, even if it is None.
+                results = {need: cast("T", outcomes[need].result) for need in job.needs}
+                running[pool.submit(job.run, results)] = name
                 del waiting[name]
     if cancel.is_set():
         waiting.clear()

@@ -13,9 +13,8 @@ import msgspec
 
 from hivebase.build.epoch import rfc3339
 from hivebase.digest import Digest
-from hivebase.errors import HivebaseError
+from hivebase.errors import HivebaseError, UsageError
 from hivebase.layers.layer import Layer
-from hivebase.layers.snapshots import Snapshots
 from hivebase.layers.tree import StackedTree
 from hivebase.oci.model import Descriptor, History
 from hivebase.plan.steps import ConfigStep, CopyStep, RunStep, WorkdirStep
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from hivebase.layers.snapshots import Snapshots
     from hivebase.layers.tree import Tree
-    from hivebase.oci.model import ImageConfig
     from hivebase.oci.store import Image, Store
-    from hivebase.plan.steps import ImageSource, StagePlan, Step
+    from hivebase.plan.steps import ImageSource, StagePlan
 
-_RECORDS = "step"
+STEPS = "step"
+"""Namespace of the records that remember what steps left: one per step key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Built:
     @property
     def diff_ids(self) -> tuple[str, ...]:
         """The DiffIDs, lowest first."""
-        return tuple(layer.diff_id for layer in self.layers)
+        return tuple(str(layer.diff_id) for layer in self.layers)
 
     @classmethod
     def of_image(cls, image: Image) -> Built:
@@ -70,10 +70,14 @@ SCRATCH = Built((), ())
 class Doer(Protocol):
     """Does the steps that make layers. The embedded engine is :class:`hivebase.build.embedded.Embedded`."""
 
-    def run(self, step: RunStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener) -> Layer | None:
+    def run(
+        self, step: RunStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener
+    ) -> Layer | None:
         """Run a command in a sandbox."""
 
-    def copy(self, step: CopyStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener) -> Layer | None:
+    def copy(
+        self, step: CopyStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener
+    ) -> Layer | None:
         """Copy files into the tree."""
 
     def workdir(self, step: WorkdirStep, on: Built) -> Layer | None:
@@ -119,7 +123,9 @@ class StageBuilder:
             built = Built((*built.layers, *([layer] if layer else [])), (*built.history, entry))
         return built
 
-    def _layer(self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]) -> Layer | None:
+    def _layer(
+        self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
+    ) -> Layer | None:
         if self.use_cache:
             hit, layer = self._cached(step.key)
             if hit:
@@ -132,12 +138,18 @@ class StageBuilder:
         except HivebaseError as error:
             error.where = error.where or f"{self.image}, line {step.line}"
             raise
-        document = {"diff_id": layer.diff_id, "descriptor": msgspec.to_builtins(layer.descriptor)} if layer else {}
-        self.store.put_record(_RECORDS, step.key, {"layer": document})
+        document = (
+            {"diff_id": str(layer.diff_id), "descriptor": msgspec.to_builtins(layer.descriptor, enc_hook=str)}
+            if layer
+            else {}
+        )
+        self.store.put_record(STEPS, step.key, {"layer": document})
         self.listener(Event(self.image, "done", step=step.text, seconds=time.monotonic() - started))
         return layer
 
-    def _do(self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]) -> Layer | None:
+    def _do(
+        self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
+    ) -> Layer | None:
         if isinstance(step, RunStep):
             return self.doer.run(step, on, sources, self.listener)
         if isinstance(step, CopyStep):
@@ -146,19 +158,23 @@ class StageBuilder:
 
     def _cached(self, key: Digest) -> tuple[bool, Layer | None]:
         """Return whether the store knows the result of ``key``, and the layer (None: it left none)."""
-        record = self.store.record(_RECORDS, key)
-        if record is None or not isinstance(record.get("layer"), dict):
+        record = self.store.record(STEPS, key)
+        if record is None or "layer" not in record:
             return False, None
         if not record["layer"]:
             return True, None
-        try:
-            document = msgspec.convert(record["layer"], _LayerRecord)
-        except msgspec.ValidationError:
-            return False, None
+        layer = cached_layer(record)
         # A record outlives its blob when the blob was found corrupt, or was collected.
-        if not self.store.has(Digest.parse(document.descriptor.digest)):
-            return False, None
-        return True, Layer(document.descriptor, Digest.parse(document.diff_id))
+        return (True, layer) if layer and self.store.has(layer.descriptor.digest) else (False, None)
+
+
+def cached_layer(record: dict[str, object]) -> Layer | None:
+    """Return the layer that a record of :data:`STEPS` names, or None if it names none or is damaged."""
+    try:
+        document = msgspec.convert(record.get("layer"), _LayerRecord)
+        return Layer(document.descriptor, Digest.parse(document.diff_id))
+    except (msgspec.ValidationError, UsageError):
+        return None
 
 
 class _LayerRecord(msgspec.Struct, frozen=True):

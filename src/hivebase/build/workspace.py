@@ -35,10 +35,12 @@ class Workspace:
     Attributes:
         root: absolute.
         hive: what is in it.
+        configured: whether there is a hivebase.toml.
     """
 
     root: Path
     hive: Hive
+    configured: bool = False
 
     def dockerfile(self, image: HiveImage) -> Path:
         """Return where the Dockerfile of ``image`` is."""
@@ -92,7 +94,8 @@ def open_workspace(root: Path) -> Workspace:
         found += _find(root, start, index, group.include, group.exclude)
     if not configured.group:
         found += _find(root, root, None, (), ())
-    return Workspace(root, assemble(root.name or "root", configured, found, lock, DiskFacts(root)))
+    hive = assemble(root.name or "root", configured, found, lock, DiskFacts(root))
+    return Workspace(root, hive, config is not None)
 
 
 def _read_config(path: Path) -> str | None:

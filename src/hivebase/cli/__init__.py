@@ -46,18 +46,23 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"hivebase.cli.{cmd_name}_" if cmd_name == "import" else f"hivebase.cli.{cmd_name}")
+        module = importlib.import_module(
+            f"hivebase.cli.{cmd_name}_" if cmd_name == "import" else f"hivebase.cli.{cmd_name}"
+        )
         command: click.Command = module.command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Add a suggestion to click's message about an unknown verb."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             import difflib  # noqa: PLC0415 -- only on this mistake
 
             close = difflib.get_close_matches(args[0], VERBS, 1)
             raise UsageError(
-                f"no such command: {args[0]}", hint=f"did you mean '{close[0]}'?" if close else "see 'hivebase --help'"
+                f"no such command: {args[0]}",
+                hint=f"did you mean '{close[0]}'?" if close else "see 'hivebase --help'",
             )
         return super().resolve_command(ctx, args)
 
@@ -70,7 +75,9 @@ class _Verbs(click.Group):
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.version_option(__version__, prog_name="hivebase")
-@click.option("-C", "--directory", default=".", metavar="DIR", help="Work as if started in DIR.", show_default=False)
+@click.option(
+    "-C", "--directory", default=".", metavar="DIR", help="Work as if started in DIR.", show_default=False
+)
 @click.pass_context
 def hivebase(ctx: click.Context, directory: str) -> None:
     """Build, prove, publish and govern hierarchies of Python container base images, without a daemon.
@@ -91,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
         report_error(error)
         code = error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "")
+        click.echo(error.ctx.get_help())
         code = 0
     except click.ClickException as error:
         hint = f"{error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
@@ -105,6 +112,10 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        report_error(SystemFaultError(f"the system refused: {error.strerror or error}", where=str(error.filename or "")))
+        report_error(
+            SystemFaultError(
+                f"the system refused: {error.strerror or error}", where=str(error.filename or "")
+            )
+        )
         code = SystemFaultError.exit_code
     sys.exit(code if isinstance(code, int) else 0)

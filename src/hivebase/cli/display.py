@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hivebase.cli.output import colours, note
 
@@ -40,12 +40,14 @@ class Display:
         self._lock = threading.Lock()
         self._running: dict[str, tuple[str, float, float]] = {}
         self._tails: dict[str, deque[str]] = {}
-        self._live = sys.stderr.isatty() and not verbose and not quiet and os.environ.get("CI", "") in {"", "false"}
+        self._live = (
+            sys.stderr.isatty() and not verbose and not quiet and os.environ.get("CI", "") in {"", "false"}
+        )
         self._drawn = 0
         self._stop = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         self._ticker.start()
         return self
 
@@ -114,7 +116,7 @@ class Display:
             tail = self._tails.get(subject)
             text = f"  {subject}  {now - since:4.0f}s  {' '.join(what.split())}"
             if tail:
-                text += f"  › {tail[-1].strip()}"
+                text += f"  | {tail[-1].strip()}"
             text = text[: columns - 1]
             sys.stderr.write((f"\x1b[36m{text}\x1b[0m" if colours() else text) + "\n")
         self._drawn = len(self._running)

@@ -9,7 +9,9 @@ from hivebase.cli.output import emit, emit_json, human_size, table
 
 @click.command("images", short_help="List the images in the local store.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--all", "everything", is_flag=True, help="Also list base images that were fetched, made or imported.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also list base images that were fetched, made or imported."
+)
 def command(as_json: bool, everything: bool) -> None:
     """List the images in the local store: digest, size, layers, base, stand-ins."""
     from hivebase.inspect.summary import summaries  # noqa: PLC0415 -- verbs load what they use

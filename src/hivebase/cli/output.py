@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from hivebase.errors import HivebaseError
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hivebase.errors import HivebaseError
 
 SCHEMA_VERSION = 1
 """Of every ``--json`` document. Raised when a field changes its meaning or goes; new fields do not count."""
@@ -43,7 +47,7 @@ def report_error(error: HivebaseError) -> None:
     click.echo(text, err=True)
 
 
-def table(rows: list[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> str:
+def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
     """Lay out ``rows`` (the first is the head) in columns; those in ``right`` are right-aligned."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []

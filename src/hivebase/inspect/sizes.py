@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hivebase.digest import CHUNK, Digest
-from hivebase.layers.gzip import inflate
+from hivebase.layers.gzip import decompressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ def unpacked_size(store: Store, layer: Descriptor) -> int:
     if record is not None and isinstance(record.get("size"), int):
         return int(str(record["size"]))
     size = 0
-    with store.open(digest) as blob, inflate(blob, layer.media_type) as stream:
+    with store.open_blob(digest) as blob, decompressed(blob) as stream:
         while chunk := stream.read(CHUNK):
             size += len(chunk)
     store.put_record(_RECORDS, digest, {"size": size})

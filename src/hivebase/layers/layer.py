@@ -108,7 +108,7 @@ class LayerWriter:
         self._compressor.close()
         digest, size = self._blob.commit()
         self._stack.close()
-        return Layer(Descriptor(LAYER_GZIP, digest, size), Digest.from_hash(self._hash))
+        return Layer(Descriptor(LAYER_GZIP, str(digest), size), Digest.from_hash(self._hash))
 
     def __enter__(self) -> Self:
         self._stack.__enter__()

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from hivebase.oci.model import RunConfig
 
 _TEXT_LIMIT = 16 << 20
-_TYPES = {"file": stat.S_IFREG, "dir": stat.S_IFDIR, "symlink": stat.S_IFLNK, "char": stat.S_IFCHR, "block": stat.S_IFBLK, "fifo": stat.S_IFIFO}
+_TYPES = {
+    "file": stat.S_IFREG,
+    "dir": stat.S_IFDIR,
+    "symlink": stat.S_IFLNK,
+    "char": stat.S_IFCHR,
+    "block": stat.S_IFBLK,
+    "fifo": stat.S_IFIFO,
+}
 _EXECUTE = {"owner": 0o100, "group": 0o010, "other": 0o001, "any": 0o111}
 
 
@@ -40,7 +47,10 @@ def check_metadata(expected: MetadataTest, config: RunConfig) -> Iterator[Result
     yield from _variables("env", expected.env_vars, environment)
     yield from _variables("label", expected.labels, config.labels)
     for variable in expected.unbound_env_vars:
-        yield _result(f"env {variable.key} is not set", f"it is {environment[variable.key]!r}" if variable.key in environment else "")
+        yield _result(
+            f"env {variable.key} is not set",
+            f"it is {environment[variable.key]!r}" if variable.key in environment else "",
+        )
     for port in expected.exposed_ports:
         yield _result(f"port {port} is exposed", "" if _port(port) in config.exposed_ports else "it is not")
     for port in expected.unexposed_ports:
@@ -56,14 +66,21 @@ def check_metadata(expected: MetadataTest, config: RunConfig) -> Iterator[Result
         ("user", expected.user or None, config.user),
     ):
         if wanted is not None:
-            yield _result(name, "" if wanted == actual else f"expected {_shown(wanted)}, found {_shown(actual)}")
+            yield _result(
+                name, "" if wanted == actual else f"expected {_shown(wanted)}, found {_shown(actual)}"
+            )
 
 
 def check_existence(test: FileExistenceTest, tree: Tree) -> Result:
     """Look at one path. Like the reference implementation, the path itself is looked at, not a link's target."""
     entry = tree.lstat(resolve(tree, test.path, follow_last=False))
     if entry is None or not test.should_exist:
-        return _result(test.name, "" if (entry is not None) == test.should_exist else f"{test.path} " + ("does not exist" if test.should_exist else "exists"))
+        return _result(
+            test.name,
+            ""
+            if (entry is not None) == test.should_exist
+            else f"{test.path} " + ("does not exist" if test.should_exist else "exists"),
+        )
     problems = []
     mode = stat.filemode(_TYPES.get(entry.kind, stat.S_IFREG) | entry.mode)
     if test.permissions and mode != test.permissions:
@@ -105,7 +122,9 @@ def _variables(kind: str, expected: Sequence[Variable], actual: Mapping[str, str
         if value is None:
             problem = "it is not set"
         elif variable.is_regex:
-            problem = "" if re.search(variable.value, value) else f"{value!r} does not match {variable.value!r}"
+            problem = (
+                "" if re.search(variable.value, value) else f"{value!r} does not match {variable.value!r}"
+            )
         else:
             problem = "" if value == variable.value else f"expected {variable.value!r}, found {value!r}"
         yield _result(f"{kind} {variable.key}", problem)

@@ -21,7 +21,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     """Unknown keys are errors: a misspelt expectation must not pass."""
 
 
-class Variable(_Document):
+class Variable(_Document, frozen=True):
     """An environment variable or a label: literal, or a regular expression."""
 
     key: str
@@ -29,7 +29,7 @@ class Variable(_Document):
     is_regex: bool = False
 
 
-class CommandTest(_Document):
+class CommandTest(_Document, frozen=True):
     """Run a command; expectations are regular expressions searched in its output."""
 
     name: str
@@ -45,7 +45,7 @@ class CommandTest(_Document):
     excluded_error: tuple[str, ...] = ()
 
 
-class FileExistenceTest(_Document):
+class FileExistenceTest(_Document, frozen=True):
     """A path exists or not, with permissions (``-rw-r--r--``), owner, and who may execute it."""
 
     name: str
@@ -57,7 +57,7 @@ class FileExistenceTest(_Document):
     is_executable_by: Literal["", "owner", "group", "other", "any"] = ""
 
 
-class FileContentTest(_Document):
+class FileContentTest(_Document, frozen=True):
     """Regular expressions that a file's text matches or does not."""
 
     name: str
@@ -66,7 +66,7 @@ class FileContentTest(_Document):
     excluded_contents: tuple[str, ...] = ()
 
 
-class MetadataTest(_Document):
+class MetadataTest(_Document, frozen=True):
     """The image's configuration. Absent keys are not looked at; an empty list means empty."""
 
     env_vars: tuple[Variable, ...] = ()
@@ -82,14 +82,14 @@ class MetadataTest(_Document):
     user: str = ""
 
 
-class RunOptions(_Document):
+class RunOptions(_Document, frozen=True):
     """How the commands run. Capabilities, mounts and privileges are not given to contract tests."""
 
     user: str = ""
     env_vars: tuple[str, ...] = ()
 
 
-class Contract(_Document):
+class Contract(_Document, frozen=True):
     """One contract file."""
 
     schema_version: str
@@ -118,7 +118,11 @@ def parse(text: str, path: str) -> Contract:
     except msgspec.ValidationError as error:
         raise UsageError("the contract does not follow the schema", where=path, why=str(error)) from None
     if contract.schema_version != "2.0.0":
-        raise UsageError(f"contract schema {contract.schema_version} is not supported", where=path, hint="use schemaVersion: 2.0.0")
+        raise UsageError(
+            f"contract schema {contract.schema_version} is not supported",
+            where=path,
+            hint="use schemaVersion: 2.0.0",
+        )
     return contract
 
 

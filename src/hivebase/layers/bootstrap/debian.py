@@ -33,7 +33,9 @@ def bootstrap(recipe: Recipe, target: Path, epoch: int, on_line: Callable[[str],
     """
     if os.geteuid() != 0:
         raise SystemFaultError(
-            f"cannot make a stand-in for {recipe.name}", why="it needs root", hint="run as root, or use --base registry"
+            f"cannot make a stand-in for {recipe.name}",
+            why="it needs root",
+            hint="run as root, or use --base registry",
         )
     tool = shutil.which(_TOOL)
     if tool is None:
@@ -68,7 +70,12 @@ def bootstrap(recipe: Recipe, target: Path, epoch: int, on_line: Callable[[str],
 def _run(command: list[str], recipe: Recipe, epoch: int, on_line: Callable[[str], None]) -> None:
     kept = ("PATH", "TMPDIR", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
     env = {key: os.environ[key] for key in kept if key in os.environ}
-    env |= {"SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "TZ": "UTC"}
+    env |= {
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "LC_ALL": "C.UTF-8",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "TZ": "UTC",
+    }
     tail: list[str] = []
     with subprocess.Popen(
         command,
@@ -88,9 +95,13 @@ def _run(command: list[str], recipe: Recipe, epoch: int, on_line: Callable[[str]
         return
     text = "\n".join(tail)
     what = f"making a stand-in for {recipe.name} from Debian packages failed"
-    if re.search(r"Failed to fetch|Could not resolve|Could not connect|Connection failed|Temporary failure", text):
+    if re.search(
+        r"Failed to fetch|Could not resolve|Could not connect|Connection failed|Temporary failure", text
+    ):
         raise SystemFaultError(
-            what, why=f"the Debian mirror could not be reached:\n{text}", hint="check the network and apt's settings"
+            what,
+            why=f"the Debian mirror could not be reached:\n{text}",
+            hint="check the network and apt's settings",
         )
     raise BuildError(what, why=f"{_TOOL} ended with {process.returncode}:\n{text}")
 

@@ -39,6 +39,7 @@ INCLUDED = ("/usr/share/doc/*/copyright",)
 
 # Paths whose content depends on the moment or the machine of the bootstrap.
 _VOLATILE = (
+    "dev",  # device nodes: a runtime makes its own, and an image that holds any cannot be unpacked without root
     "etc/hostname",
     "etc/resolv.conf",
     "var/cache/apt",
@@ -51,7 +52,7 @@ _VOLATILE = (
     "var/lib/systemd/catalog/database",
     "var/log",
 )
-_EMPTY_DIRECTORIES = ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/log/apt")
+_EMPTY_DIRECTORIES = ("dev", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/log/apt")
 
 
 def dress(root: Path, recipe: Recipe) -> None:

@@ -1,0 +1,93 @@
+"""Throw-away containers of finished images: for contract tests and ``hivebase run``."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hivebase.build.scratch import scratch
+from hivebase.build.stage import Built, tree_of
+from hivebase.layers.accounts import user_ids
+from hivebase.layers.sandbox.host import HostConfiguration
+from hivebase.layers.sandbox.run import SandboxRequest, run
+from hivebase.layers.sandbox.spec import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hivebase.layers.snapshots import Snapshots
+    from hivebase.oci.store import Image, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """Starts containers of one image. What they write is thrown away.
+
+    Attributes:
+        network: ``none`` is the default: a contract must hold without one.
+        host: what the container may see of the host; nothing by default.
+    """
+
+    store: Store
+    snapshots: Snapshots
+    image: Image
+    network: Literal["default", "none", "host"] = "none"
+    host: HostConfiguration = field(default_factory=HostConfiguration)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        env: Sequence[tuple[str, str]],
+        user: str,
+        on_output: Callable[[bytes], object],
+    ) -> int:
+        """Run ``argv`` in a new container; return its exit code.
+
+        Args:
+            argv: complete; the image's entry point is not used.
+            env: the whole environment.
+            user: ``user[:group]``, empty for root.
+            on_output: takes what it prints, stdout and stderr in order.
+
+        Raises:
+            HivebaseError: the container could not be run.
+        """
+        return self._run(argv, env, user, on_output)
+
+    def attach(self, argv: Sequence[str], env: Sequence[tuple[str, str]], user: str) -> int:
+        """Run ``argv`` on this process' own terminal; return its exit code.
+
+        Raises:
+            HivebaseError: the container could not be run.
+        """
+        return self._run(argv, env, user, None)
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        env: Sequence[tuple[str, str]],
+        user: str,
+        on_output: Callable[[bytes], object] | None,
+    ) -> int:
+        tree, lowers = tree_of(Built.of_image(self.image), self.snapshots)
+        ids = user_ids(tree, user)
+        workdir = self.image.config.config.working_dir or "/"
+        with scratch(self.store) as work:
+            request = SandboxRequest(
+                lowers=lowers,
+                upper=work / "upper",
+                work=work / "sandbox",
+                process=Process(argv, env, workdir, ids.uid, ids.gid, ids.groups, terminal=on_output is None),
+                hostname="hivebase",
+                network=self.network,
+                host=self.host,
+            )
+            result = run(request, on_output or (lambda _chunk: None), threading.Event())
+            return result.exit_code
+
+
+def command_of(image: Image, words: Sequence[str]) -> tuple[str, ...]:
+    """Return what a runtime would start: the entry point followed by ``words``, or by the image's command."""
+    config = image.config.config
+    return (*(config.entrypoint or ()), *(words or config.cmd or ()))

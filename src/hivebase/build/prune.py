@@ -1,0 +1,71 @@
+"""Frees space: blobs, unpacked layers and cached steps that nothing needs, and leftovers of killed builds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hivebase.build.scratch import sweep
+from hivebase.build.stage import STEPS, cached_layer
+from hivebase.layers.snapshots import Snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hivebase.oci.store import Store
+
+_DERIVED = ("image", "inputs", "stand-ins")
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went, or would go: descriptions with their size in bytes."""
+
+    items: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return sum(size for _, size in self.items)
+
+
+def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
+    """Remove what nothing uses.
+
+    Args:
+        store: where.
+        everything: also the results of build steps, so that the next build does every step again.
+        dry_run: only tell.
+
+    Raises:
+        SystemFaultError: something cannot be read or removed.
+    """
+    items: list[tuple[str, int]] = []
+    if not dry_run:
+        swept = sweep(store)
+        if swept:
+            items.append((f"{swept} leftovers of killed builds", 0))
+    if everything:
+        count = sum(1 for namespace in (STEPS, *_DERIVED) for _ in store.records(namespace))
+        if not dry_run:
+            for namespace in (STEPS, *_DERIVED):
+                for key, _ in list(store.records(namespace)):
+                    store.drop_record(namespace, key)
+        items.append((f"{count} records of build steps", 0))
+    keep = [] if everything else list(_cached_blobs(store))
+    # Unpacked trees first: they are only worth something while their blob is there.
+    snapshots = Snapshots(store)
+    used = snapshots.usage()
+    if not dry_run:
+        snapshots.remove(*(item.name for item in used))
+    items.append((f"{len(used)} unpacked layers", sum(item.size for item in used)))
+    collected = store.collect(keep=keep, dry_run=dry_run)
+    items.append((f"{len(collected.digests)} unused blobs", collected.size))
+    return Pruned(tuple((what, size) for what, size in items if not what.startswith("0 ")))
+
+
+def _cached_blobs(store: Store) -> Iterator[str]:
+    for _, record in store.records(STEPS):
+        layer = cached_layer(record)
+        if layer is not None:
+            yield layer.descriptor.digest

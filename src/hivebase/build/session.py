@@ -1,0 +1,320 @@
+"""One use of hivebase on one hive: reads it, finds its bases, plans, and builds.
+
+::
+
+    with Session(workspace, store, Options(), pull=…, remote=…, listener=…) as session:
+        plans = session.plan()              # asks nobody, fetches nothing
+        plans = session.prepare()           # the same, with every external base in the store
+        results = session.build(plans)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from hivebase.build.bases import Base, BaseFinder, BaseMode, Puller
+from hivebase.build.bind import Secrets
+from hivebase.build.epoch import DEFAULT, build_epoch
+from hivebase.build.images import finished, previous_inputs
+from hivebase.digest import Digest
+from hivebase.errors import NotFoundError, UsageError
+from hivebase.fs import atomic_write
+from hivebase.layers.context import Context
+from hivebase.layers.hashing import HashCache
+from hivebase.oci.platforms import host_platform
+from hivebase.plan.lockfile import render_lock
+from hivebase.plan.planner import PlanInputs, needed_bases, plan, selected_images
+from hivebase.plan.sources import BaseFact, split_external
+from hivebase.progress import Event, Listener, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hivebase.build.execute import ImageResult
+    from hivebase.build.stage import Doer
+    from hivebase.build.workspace import Workspace
+    from hivebase.layers.remote import Remote
+    from hivebase.layers.snapshots import Snapshots
+    from hivebase.oci.model import Platform
+    from hivebase.oci.store import Store
+    from hivebase.plan.hive import HiveImage
+    from hivebase.plan.steps import ImagePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for.
+
+    Attributes:
+        images: names; empty for all, or for all of ``group``.
+        group: name of a group of hivebase.toml.
+        version: instead of the one in hivebase.toml.
+        no_cache: do every step of the selected images again.
+        mode: where external bases come from.
+        args: build args.
+        secrets: for mounts of that type.
+        allow_insecure: let ``RUN --security=insecure`` run.
+    """
+
+    images: Sequence[str] = ()
+    group: str = ""
+    version: str = ""
+    no_cache: bool = False
+    mode: BaseMode | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets)
+    allow_insecure: bool = False
+
+
+class Session:
+    """See the module. Close it, or use it as a context manager.
+
+    Args:
+        workspace: the hive.
+        store: where images come from and go to.
+        options: what is wanted.
+        pull: brings images from registries; None asks none.
+        remote: fetches for ADD; None fetches nothing.
+        listener: told of progress.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        store: Store,
+        options: Options,
+        *,
+        pull: Puller | None = None,
+        remote: Remote | None = None,
+        listener: Listener = silent,
+    ) -> None:
+        if options.version:
+            workspace = replace(workspace, hive=workspace.hive.with_version(options.version))
+        self.workspace: Workspace = workspace
+        self.options = options
+        self.store = store
+        self.listener = listener
+        self.cancel = threading.Event()
+        self._pull = pull
+        self._remote = remote
+        self._contexts: dict[str, Context] = {}
+        self._lock = threading.Lock()
+        self._bases: dict[str, Base] = {}
+        self._stack = ExitStack()
+        self._names = _selection(workspace, options)
+
+    @cached_property
+    def epoch(self) -> int:
+        """The instant of the build."""
+        return build_epoch(self.workspace.root)
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The platform of the build: this machine's, since steps run on it."""
+        return host_platform()
+
+    @property
+    def mode(self) -> BaseMode:
+        """Where external bases come from."""
+        return self.options.mode or self.workspace.hive.settings.base.mode
+
+    def reference(self, name: str) -> str:
+        """Return the reference under which the image ``name`` is stored."""
+        return self.workspace.hive.reference(name)
+
+    def plan(self) -> tuple[ImagePlan, ...]:
+        """Plan with what the store holds; ask nobody.
+
+        Raises:
+            UsageError: the hive, a Dockerfile or a context is wrong.
+        """
+        self._find_bases(online=False)
+        return self._planned()
+
+    def prepare(self) -> tuple[ImagePlan, ...]:
+        """Make sure that every external base is in the store, and plan.
+
+        Raises:
+            UsageError: the hive, a Dockerfile or a context is wrong.
+            SystemFaultError: a base cannot be had.
+        """
+        self._find_bases(online=True)
+        return self._planned()
+
+    def build(self, plans: Sequence[ImagePlan], workers: int = 0) -> tuple[ImageResult, ...]:
+        """Do what ``plans`` say.
+
+        Args:
+            plans: of :meth:`prepare`.
+            workers: stages built at once; 0 for as many as there are processors.
+
+        Raises:
+            InterruptedByUserError: Ctrl-C.
+        """
+        from hivebase.build.execute import Execution  # noqa: PLC0415 -- a plan alone needs no engine
+        from hivebase.build.scratch import sweep  # noqa: PLC0415
+        from hivebase.layers.snapshots import Snapshots  # noqa: PLC0415
+
+        sweep(self.store)
+        snapshots = self._stack.enter_context(Snapshots(self.store))
+        forced = {item.name for item in plans if any(reason.code == "FORCED" for reason in item.reasons)}
+        execution = Execution(
+            self.store,
+            snapshots,
+            {item.name: self.reference(item.name) for item in plans},
+            self._bases,
+            self._doers(snapshots),
+            self.epoch,
+            frozenset(forced),
+            self.listener,
+        )
+        with self.store.lease():
+            results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
+        for context in self._contexts.values():
+            context.save()
+        return results
+
+    def close(self) -> None:
+        """Close contexts and let other processes remove unpacked layers again."""
+        for context in self._contexts.values():
+            context.close()
+        self._contexts.clear()
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def context(self, image: HiveImage) -> Context:
+        """Return the build context of ``image``; one object for as long as the session lasts."""
+        with self._lock:
+            if image.name not in self._contexts:
+                root = self.workspace.context(image)
+                self._contexts[image.name] = Context.at(
+                    root,
+                    dockerfile=self.workspace.dockerfile(image),
+                    hashes=HashCache.open(self.store.state, root),
+                )
+            return self._contexts[image.name]
+
+    def _doers(self, snapshots: Snapshots) -> Callable[[str], Doer]:
+        from hivebase.build.embedded import Embedded  # noqa: PLC0415 -- a plan alone needs no engine
+        from hivebase.layers.sandbox import host  # noqa: PLC0415
+
+        configuration = host.collect(os.environ)
+
+        def doer(name: str) -> Doer:
+            image = self.workspace.hive.image(name)
+            return Embedded(
+                self.store,
+                snapshots,
+                name,
+                lambda: self.context(image),
+                DEFAULT,
+                self.cancel,
+                configuration,
+                self.options.secrets,
+                self._remote,
+                self.options.allow_insecure,
+            )
+
+        return doer
+
+    def _inputs(self) -> PlanInputs:
+        return PlanInputs(
+            names=self._names,
+            args=self.options.args,
+            epoch=self.epoch,
+            # The constant: a commit changes what images say of themselves, and no layer.
+            layer_time=DEFAULT,
+            platform=str(self.platform),
+            force=self.options.no_cache,
+            stand_ins="never" if self.mode == "registry" else "auto",
+        )
+
+    def _planned(self) -> tuple[ImagePlan, ...]:
+        hive, inputs = self.workspace.hive, self._inputs()
+        images = selected_images(hive, inputs)
+        return plan(
+            hive,
+            replace(
+                inputs,
+                bases={
+                    key: BaseFact(Digest.parse(base.image.descriptor.digest), base.image.config)
+                    for key, base in self._bases.items()
+                },
+                listings={image.name: self.context(image) for image in images},
+                previous={
+                    image.name: previous_inputs(self.store, self.reference(image.name)) for image in images
+                },
+                complete=lambda key: finished(self.store, key) is not None,
+            ),
+        )
+
+    def _find_bases(self, *, online: bool) -> None:
+        finder = self._finder(online=online)
+        for needed in needed_bases(self.workspace.hive, self._inputs()):
+            reference, platform = split_external(needed.key, str(self.platform))
+            if platform != str(self.platform):
+                raise UsageError(
+                    f"{needed.written} is wanted for {platform}",
+                    where=", ".join(needed.users),
+                    why=f"this machine builds for {self.platform}, and steps run on it",
+                )
+            base = finder.find(reference.familiar) if online else finder.held(reference.familiar)
+            if base is not None:
+                self._bases[needed.key] = base
+
+    def _finder(self, *, online: bool) -> BaseFinder:
+        pins = self.workspace.hive.lock.for_platform(str(self.platform))
+        maker = None
+        if online:
+            from hivebase.build.stand_in_base import StandInBases  # noqa: PLC0415 -- only where one is made
+            from hivebase.layers.snapshots import Snapshots  # noqa: PLC0415
+
+            maker = StandInBases(self.store, Snapshots(self.store), self.listener)
+        return BaseFinder(
+            self.store,
+            self.mode,
+            self.platform,
+            pins,
+            self._pull if online else None,
+            maker,
+            self.listener,
+            self._pin,
+        )
+
+    def _pin(self, reference: str, digest: Digest) -> None:
+        """Write a digest that was just learned to hivebase.lock, where the hive is configured to have one."""
+        if not self.workspace.configured:
+            return
+        lock = self.workspace.hive.lock.with_pin(reference, str(self.platform), digest)
+        self.workspace = replace(self.workspace, hive=replace(self.workspace.hive, lock=lock))
+        atomic_write(
+            self.workspace.root, self.workspace.lock_file.name, render_lock(lock).encode(), mode=0o644
+        )
+        self.listener(Event(reference, "note", f"pinned to {digest} in {self.workspace.lock_file.name}"))
+
+
+def _selection(workspace: Workspace, options: Options) -> tuple[str, ...]:
+    hive = workspace.hive
+    if not hive.images:
+        raise NotFoundError(
+            "there are no Dockerfiles here", where=str(workspace.root), hint="hivebase -C DIR …"
+        )
+    if not options.group:
+        return tuple(options.images)
+    names = [image.name for image in hive.images if image.group == options.group]
+    if not names:
+        groups = sorted({image.group for image in hive.images if image.group})
+        raise UsageError(
+            f"no group is called {options.group!r}", hint=f"hivebase.toml has {', '.join(groups) or 'none'}"
+        )
+    return (*names, *options.images)

@@ -1,0 +1,36 @@
+"""``hivebase export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hivebase.cli.output import human_size, note
+
+
+@click.command("export", short_help="Write an image to a file.")
+@click.argument("image", metavar="IMAGE")
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["oci", "docker"]),
+    default="oci",
+    show_default=True,
+    help="Archive format.",
+)
+@click.pass_obj
+def command(directory: str, image: str, file: Path, form: str) -> None:
+    """Write an image to FILE: an OCI archive, or a docker-archive that 'docker load' takes."""
+    from hivebase.build.lookup import find_image  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.oci.archive import export_docker, export_oci  # noqa: PLC0415
+    from hivebase.oci.store import Store  # noqa: PLC0415
+
+    store = Store.open()
+    ref, found = find_image(store, image, directory)
+    if form == "oci":
+        export_oci(store, found, ref, file)
+    else:
+        export_docker(store, found, ref, file)
+    note(f"wrote {ref} to {file} ({human_size(file.stat().st_size)}, {form})")

@@ -1,0 +1,87 @@
+"""``hivebase plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hivebase.cli.output import emit, emit_json, note, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hivebase.plan.steps import ImagePlan
+
+_CHANGES = 2
+"""Exit code of ``--detailed-exitcode`` when there is something to build, as terraform has it."""
+
+
+@click.command("plan", short_help="Show what a build would do, and why.")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.option("--version", metavar="X.Y.Z", help="As in a build.")
+@click.option("--no-cache", is_flag=True, help="As in a build.")
+@click.option("--group", default="", help="Only the images of this group of hivebase.toml.")
+@click.option("--build-arg", "build_args", multiple=True, metavar="NAME=VALUE", help="As in a build.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to build.")
+@click.pass_obj
+def command(
+    directory: str,
+    images: tuple[str, ...],
+    version: str | None,
+    no_cache: bool,
+    group: str,
+    build_args: tuple[str, ...],
+    as_json: bool,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what a build would do, and why. Nothing is fetched and nothing is changed."""
+    from hivebase.build.session import Options  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.cli.options import parse_args  # noqa: PLC0415
+    from hivebase.cli.session import open_session  # noqa: PLC0415
+    from hivebase.progress import silent  # noqa: PLC0415
+
+    options = Options(
+        images=images, group=group, version=version or "", no_cache=no_cache, args=parse_args(build_args)
+    )
+    with open_session(Path(directory), options, silent) as session:
+        plans = session.plan()
+    show(plans, as_json=as_json)
+    return _CHANGES if detailed_exitcode and any(item.action == "build" for item in plans) else 0
+
+
+def show(plans: Sequence[ImagePlan], *, as_json: bool) -> None:
+    """Print plans."""
+    if as_json:
+        emit_json(
+            {
+                "images": [
+                    {
+                        "name": item.name,
+                        "action": item.action,
+                        "key": item.key or "",
+                        "reasons": [
+                            {"code": reason.code, "detail": reason.detail} for reason in item.reasons
+                        ],
+                        "warnings": list(item.warnings),
+                    }
+                    for item in plans
+                ]
+            }
+        )
+        return
+    for item in plans:
+        for warning in item.warnings:
+            note(f"warning: {warning}")
+    rows = [
+        (item.name, item.action, reason.code, reason.detail)
+        if first
+        else ("", "", reason.code, reason.detail)
+        for item in plans
+        for first, reason in ((index == 0, reason) for index, reason in enumerate(item.reasons))
+    ]
+    emit(table(rows))
+    count = sum(item.action == "build" for item in plans)
+    emit(f"\n{count} to build, {len(plans) - count} up to date")

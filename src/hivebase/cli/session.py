@@ -1,0 +1,67 @@
+"""Opens a session with the registry client plugged in: the arrow that the packages below must not draw."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hivebase.build.session import Options, Session
+    from hivebase.digest import Digest
+    from hivebase.oci.model import Descriptor, Platform
+    from hivebase.oci.store import Store
+    from hivebase.progress import Listener
+    from hivebase.reference import Reference
+    from hivebase.registry.client import RegistryClient
+    from hivebase.registry.settings import RegistrySettings
+    from hivebase.transport import Transport
+
+
+@contextlib.contextmanager
+def open_session(directory: Path, options: Options, listener: Listener) -> Iterator[Session]:
+    """Yield a session that can pull and fetch."""
+    from hivebase.build.session import Session  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415
+    from hivebase.layers.fetch import RemoteFiles  # noqa: PLC0415
+    from hivebase.oci.store import Store  # noqa: PLC0415
+    from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
+    from hivebase.transport import Transport  # noqa: PLC0415
+
+    workspace = open_workspace(find_root(directory))
+    settings = RegistrySettings.parse(workspace.hive.settings.registry, workspace.root)
+    with contextlib.ExitStack() as stack:
+        transport = stack.enter_context(contextlib.closing(Transport(settings.hosts, listener=listener)))
+        store = Store.open()
+        yield stack.enter_context(
+            Session(
+                workspace,
+                store,
+                options,
+                pull=_Puller(store, settings, transport, listener),
+                remote=RemoteFiles(transport, store.state),
+                listener=listener,
+            )
+        )
+
+
+class _Puller:
+    """Implements :class:`hivebase.build.bases.Puller`; makes the client when the first image is pulled."""
+
+    def __init__(
+        self, store: Store, settings: RegistrySettings, transport: Transport, listener: Listener
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._transport = transport
+        self._listener = listener
+        self._client: RegistryClient | None = None
+
+    def __call__(self, reference: Reference, platform: Platform, digest: Digest | None, /) -> Descriptor:
+        from hivebase.registry.client import RegistryClient  # noqa: PLC0415 -- most builds pull nothing
+
+        if self._client is None:
+            self._client = RegistryClient(self._settings, transport=self._transport, listener=self._listener)
+        return self._client.pull(reference, self._store, platform=platform, digest=digest).top
