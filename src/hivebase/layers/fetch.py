@@ -16,7 +16,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,7 +44,7 @@ class _Known(msgspec.Struct):
 
     url: str
     etag: str
-    digest: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class RemoteFiles:
@@ -140,13 +140,13 @@ class RemoteFiles:
         etag = self._etag(url)
         record = self._record(url)
         if etag and record is not None and record.etag == etag:
-            digest = Digest.parse(record.digest)
-            if self._have(digest):
-                return digest
+            kept = Digest.parse(f"sha256:{record.sha256}")
+            if self._have(kept):
+                return kept
         digest = Digest.parse("sha256:" + self._fetch(url, None).name)
         # The ETag was asked for before the download: if the file changed in between, the next run finds
         # another ETag and downloads again.
-        data = msgspec.json.encode(_Known(redact(url), etag, digest))
+        data = msgspec.json.encode(_Known(redact(url), etag, digest.hex))
         atomic_write(self._files, _record_name(url), data)
         return digest
 
