@@ -64,7 +64,8 @@ class Records:
         """
         path = self._path(namespace, key)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for directory in (path.parent.parent, path.parent):  # mkdir(parents=True) would forget the mode
+                directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise fs.system_fault(error, "cannot write the record", where=path) from error
         document = {"version": _VERSION, "sum": _checksum(namespace, key, value), "value": value}
