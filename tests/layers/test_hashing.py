@@ -103,6 +103,18 @@ def test_earlier_entries_are_kept_until_there_are_too_many(tmp_path, monkeypatch
     assert HashCache(tmp_path / "hashes").get("three", STAMP) == DIGEST
 
 
+def test_two_images_of_one_context_keep_what_both_hashed(tmp_path):
+    """Both opened the cache before either saved."""
+    caches = {name: HashCache(tmp_path / "hashes") for name in ("one", "two")}
+    for name, cache in caches.items():
+        cache.put(name, STAMP, DIGEST, LATER)
+        cache.save()
+
+    again = HashCache(tmp_path / "hashes")
+
+    assert [again.get(name, STAMP) for name in caches] == [DIGEST, DIGEST]
+
+
 def test_nothing_new_writes_nothing(tmp_path):
     """A run that changes nothing touches nothing."""
     HashCache(tmp_path / "hashes").save()

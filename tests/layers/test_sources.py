@@ -8,6 +8,7 @@ from tests.layers.copying import Link, do, make
 from hivebase.digest import Digest
 from hivebase.errors import BuildError
 from hivebase.layers.sources import TreeSource
+from hivebase.layers.tree import StackedTree
 from hivebase.plan.files import FileFact
 
 
@@ -56,6 +57,14 @@ def test_nothing_has_no_entry(source):
     """The error says where."""
     with pytest.raises(BuildError, match="the stage"):
         source.entry("nope")
+
+
+def test_a_stage_without_files_has_a_root():
+    """Copying it is pointless and allowed."""
+    empty = TreeSource(StackedTree(()))
+
+    assert empty.get("") == FileFact("dir", 0o755)
+    assert list(empty.children("")) == []
 
 
 def test_the_tree_is_asked_once_for_each_name(source):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.digest import Digest
-from hivebase.fs import atomic_write
+from hivebase.fs import FileLock, atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ class HashCache:
             self._new[path.encode("utf-8", "surrogateescape")] = (*stamp, bytes.fromhex(digest.hex))
 
     def save(self) -> None:
-        """Write what is new. Two processes that save at once both leave a whole file.
+        """Write what is new beside what others have written meanwhile: images often share a context.
 
         Raises:
             SystemFaultError: the file cannot be written.
@@ -89,12 +89,13 @@ class HashCache:
         with self._lock:
             if self._file is None or not self._new:
                 return
-            merged = {**self._old, **self._new}
-            if len(merged) > MAX_REMEMBERED:
-                merged = self._new
-            data = msgspec.msgpack.encode(_Remembered(_VERSION, merged))
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            atomic_write(self._file.parent, self._file.name, data)
+            with FileLock(self._file.with_suffix(".lock")):
+                merged = {**_load(self._file), **self._new}
+                if len(merged) > MAX_REMEMBERED:
+                    merged = self._new
+                data = msgspec.msgpack.encode(_Remembered(_VERSION, merged))
+                atomic_write(self._file.parent, self._file.name, data)
             self._old, self._new = merged, {}
 
 

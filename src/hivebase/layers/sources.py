@@ -58,7 +58,9 @@ class TreeSource:
         self._seen: dict[str, Entry | None] = {}
 
     def get(self, path: str, /) -> FileFact | None:
-        """Return what is at ``path`` itself, or None."""
+        """Return what is at ``path`` itself, or None; the root of a tree without files is there, too."""
+        if not path:
+            return FileFact("dir", 0o755)
         entry = self._lstat(path)
         return fact_of(entry) if entry is not None else None
 
