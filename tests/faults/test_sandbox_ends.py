@@ -12,10 +12,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+from tests.layers.sandbox.box import Box, busybox, names, processes_with
 
 from hivebase.errors import InterruptedByUserError
 from hivebase.layers.sandbox.run import run
-from tests.layers.sandbox.box import Box, busybox, processes_with
 
 pytestmark = pytest.mark.root
 
@@ -59,14 +59,16 @@ def test_b1_kill_of_the_parent_kills_the_step_and_its_mounts(tmp_path):
         f"box.run('trap \"\" TERM; sleep {marker} & sleep {marker}')"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": "src:."})
-    assert _eventually(lambda: len(processes_with(marker)) >= 3)  # the parent, and two sleepers
-
-    parent.kill()
-    parent.wait()
+    try:
+        # Three of them: the parent itself, and two sleepers.
+        assert _eventually(lambda: len(processes_with(marker)) >= 3)
+    finally:
+        parent.kill()
+        parent.wait()
 
     assert _eventually(lambda: not processes_with(marker))
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
-    assert 0 == Box(tmp_path).run("true").code
+    assert Box(tmp_path).run("true").code == 0
 
 
 def test_b1_the_group_of_a_killed_run_is_swept_by_the_next(box):
@@ -84,7 +86,7 @@ def test_b1_the_group_of_a_killed_run_is_swept_by_the_next(box):
 
     box.run("true")
 
-    assert [] == [group for group in dead if group.exists()]
+    assert [group for group in dead if group.exists()] == []
 
 
 def test_b2_cancelling_ends_a_step_that_ignores_it(box):
@@ -99,7 +101,7 @@ def test_b2_cancelling_ends_a_step_that_ignores_it(box):
     timer.join()
 
     assert time.monotonic() - started < 5.0
-    assert [] == processes_with(marker)
+    assert processes_with(marker) == []
 
 
 def test_b2_cancelling_lets_a_step_end_in_order(box):
@@ -114,7 +116,7 @@ def test_b2_cancelling_lets_a_step_end_in_order(box):
     with pytest.raises(InterruptedByUserError):
         run(request, take, box.cancel)
 
-    assert b"ready\nbye\n" == output
+    assert output == b"ready\nbye\n"
 
 
 def test_b2_ctrl_c_on_the_terminal_does_not_reach_the_step(box):
@@ -122,7 +124,7 @@ def test_b2_ctrl_c_on_the_terminal_does_not_reach_the_step(box):
     ran = box.run("cut -d ' ' -f 6 /proc/self/stat")
 
     assert str(os.getsid(0)) != ran.text.strip()
-    assert "1" == ran.text.strip()
+    assert ran.text.strip() == "1"
 
 
 def test_b3_a_daemon_left_behind_dies_with_the_step(box):
@@ -132,8 +134,8 @@ def test_b3_a_daemon_left_behind_dies_with_the_step(box):
         f"(trap '' TERM HUP INT; setsid sleep {marker} > /dev/null 2>&1 &) ; (setsid sleep {marker} &)"
     )
 
-    assert 0 == ran.code
-    assert [] == processes_with(marker)
+    assert ran.code == 0
+    assert processes_with(marker) == []
 
 
 def test_b4_endless_output_needs_no_memory(box):
@@ -144,7 +146,7 @@ def test_b4_endless_output_needs_no_memory(box):
 
     run(request, lambda chunk: sizes.append(len(chunk)), box.cancel)
 
-    assert 1000 << 20 == sum(sizes)
+    assert sum(sizes) == 1000 << 20
     assert max(sizes) <= 1 << 16
     assert _resident() - before < 30 << 20
 
@@ -209,7 +211,7 @@ def test_x13_nothing_accumulates_over_many_steps(box):
     def facts() -> tuple[str, int, list[str], int]:
         return (
             Path("/proc/self/mountinfo").read_text(),
-            len(os.listdir("/proc/self/fd")),
+            len(names(Path("/proc/self/fd"))),
             _ours_in_cgroups(),
             len(processes_with("hivebase.layers.sandbox")),
         )
@@ -235,7 +237,7 @@ def test_x13_concurrent_steps_do_not_disturb_each_other(box):
         thread.join()
 
     assert {number: number for number in range(6)} == codes
-    assert [] == _ours_in_cgroups()
+    assert _ours_in_cgroups() == []
 
 
 def test_b1_a_killed_helper_is_reported(box):

@@ -141,3 +141,8 @@ def processes_with(marker: str) -> list[int]:
             if marker.encode() in command:
                 found.append(int(entry.name))
     return found
+
+
+def names(directory: Path) -> list[str]:
+    """Return the names in ``directory``, sorted."""
+    return sorted(path.name for path in directory.iterdir())

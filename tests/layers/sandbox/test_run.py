@@ -6,12 +6,12 @@ import os
 import stat
 
 import pytest
+from tests.layers.sandbox.box import PATH, Box, busybox, names, processes_with
 
 from hivebase.errors import BuildError, SystemFaultError
 from hivebase.layers.sandbox.host import HostConfiguration
-from hivebase.layers.sandbox.run import Result
+from hivebase.layers.sandbox.run import Result, run
 from hivebase.layers.sandbox.runtime import Runtime
-from tests.layers.sandbox.box import PATH, Box, busybox
 
 pytestmark = pytest.mark.root
 
@@ -25,14 +25,14 @@ def test_the_exit_code_and_the_output_are_the_commands(box):
     """What the command prints and returns comes back, stdout and stderr in the order written."""
     ran = box.run("echo one; echo two >&2; echo three; exit 3")
 
-    assert (3, "one\ntwo\nthree\n") == (ran.code, ran.text)
+    assert (ran.code, ran.text) == (3, "one\ntwo\nthree\n")
 
 
 def test_only_changes_are_in_the_upper_directory(box):
     """The upper directory holds the written file and a whiteout, and the lower layer is untouched."""
     ran = box.run("echo new > /etc/file; rm /etc/passwd")
 
-    assert ["etc", "etc/file", "etc/passwd"] == ran.changes
+    assert ran.changes == ["etc", "etc/file", "etc/passwd"]
     gone = (ran.upper / "etc/passwd").lstat()
     assert stat.S_ISCHR(gone.st_mode)
     assert gone.st_rdev == 0
@@ -40,10 +40,10 @@ def test_only_changes_are_in_the_upper_directory(box):
 
 
 def test_a_step_that_changes_nothing_leaves_an_empty_upper_directory(box):
-    """Mount points, resolv.conf and the like are not in the upper directory, although the image lacks them."""
+    """Mount points, resolv.conf and the like are not in it, although the image lacks them."""
     ran = box.run("cat /etc/resolv.conf /etc/hosts > /dev/null && ls /proc/self > /dev/null")
 
-    assert (0, []) == (ran.code, ran.changes)
+    assert (ran.code, ran.changes) == (0, [])
 
 
 def test_the_upper_directory_looks_like_the_root_it_hides(box, tmp_path):
@@ -57,13 +57,13 @@ def test_the_upper_directory_looks_like_the_root_it_hides(box, tmp_path):
     ran = box.run("stat -c '%a %u %g' /")
 
     facts = ran.upper.stat()
-    assert "711 12 34\n" == ran.text
-    assert (0o711, 12, 34, 7_000_000_000) == (
+    assert ran.text == "711 12 34\n"
+    assert (
         stat.S_IMODE(facts.st_mode),
         facts.st_uid,
         facts.st_gid,
         facts.st_mtime_ns,
-    )
+    ) == (0o711, 12, 34, 7_000_000_000)
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,21 @@ def test_the_step_runs_as_the_asked_user(box):
     """User, group and further groups are exactly those asked for, and /dev/stdout can be opened again."""
     ran = box.run("id -u; id -g; id -G; echo again > /dev/stdout", uid=1234, gid=56, groups=(7, 8))
 
-    assert "1234\n56\n56 7 8\nagain\n" == ran.text
+    assert ran.text == "1234\n56\n56 7 8\nagain\n"
 
 
 def test_a_missing_working_directory_is_made(box):
     """The working directory is where the step starts, and is made if the image has none."""
     ran = box.run("pwd", cwd="/some/where")
 
-    assert "/some/where\n" == ran.text
+    assert ran.text == "/some/where\n"
 
 
 def test_umask_and_limits_are_fixed(box):
     """Files are made with umask 022, and a crash leaves no core file with memory in the layer."""
     ran = box.run("umask; ulimit -c")
 
-    assert "0022\n0\n" == ran.text
+    assert ran.text == "0022\n0\n"
 
 
 def test_host_variables_do_not_replace_the_steps_own(box):
@@ -118,13 +118,14 @@ def test_host_files_are_visible_and_read_only(box, tmp_path):
     host = HostConfiguration(texts={"pip.conf": "[global]\n"}, directories=[("directories/0", str(wheels))])
 
     ran = box.run(
-        "cd /run/hivebase-host; cat pip.conf directories/0/a.whl; touch x directories/0/x 2>&1 | grep -c Read-only",
+        "cd /run/hivebase-host; cat pip.conf directories/0/a.whl;"
+        " touch x directories/0/x 2>&1 | grep -c Read-only",
         host=host,
     )
 
-    assert "[global]\nwheel2\n" == ran.text
-    assert [] == ran.changes
-    assert ["a.whl"] == os.listdir(wheels)
+    assert ran.text == "[global]\nwheel2\n"
+    assert ran.changes == []
+    assert names(wheels) == ["a.whl"]
 
 
 def test_the_images_own_certificates_stay_trusted(box, tmp_path):
@@ -147,7 +148,7 @@ def test_no_network_means_loopback_alone_and_up(box):
     """With network none there is one interface, and it works."""
     ran = box.run("ls /sys/class/net; ping -c 1 -W 2 127.0.0.1 > /dev/null && echo up", network="none")
 
-    assert "lo\nup\n" == ran.text
+    assert ran.text == "lo\nup\n"
 
 
 def test_hundreds_of_layers_with_long_names_are_stacked(box, tmp_path):
@@ -160,12 +161,12 @@ def test_hundreds_of_layers_with_long_names_are_stacked(box, tmp_path):
         layers.append(layer)
     box.lowers = [busybox(), *layers]
 
-    assert "299" == box.run("cat /top").text
+    assert box.run("cat /top").text == "299"
 
 
 def test_a_privileged_step_may_mount(box):
     """Privileged lifts the confinement."""
-    assert "yes\n" == box.run("mount -t tmpfs x /tmp && echo yes", privileged=True).text
+    assert box.run("mount -t tmpfs x /tmp && echo yes", privileged=True).text == "yes\n"
 
 
 @pytest.mark.parametrize("flavour", ["runc", "crun"])
@@ -178,12 +179,11 @@ def test_both_runtimes_behave_alike(box, flavour):
         runtime=runtime,
     )
 
-    assert (5, ["new"]) == (ran.code, ran.changes)
+    assert (ran.code, ran.changes) == (5, ["new"])
     assert (
-        "out\nerr\nbuildkitsandbox\n0\nCapInh:\t0000000000000000\nCapBnd:\t00000000a80425fb\n"
+        ran.text == "out\nerr\nbuildkitsandbox\n0\nCapInh:\t0000000000000000\nCapBnd:\t00000000a80425fb\n"
         "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
         "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
-        == ran.text
     )
 
 
@@ -230,7 +230,7 @@ def test_nothing_of_the_run_is_left_beside_the_upper_directory(box, tmp_path):
     """The work directory is removed after the step."""
     box.run("true")
 
-    assert ["upper"] == os.listdir(tmp_path / "1")
+    assert names(tmp_path / "1") == ["upper"]
 
 
 def test_an_interrupted_output_stops_the_step(box):
@@ -239,15 +239,11 @@ def test_an_interrupted_output_stops_the_step(box):
     def refuse(_chunk: bytes) -> None:
         raise ValueError("enough")
 
-    from hivebase.layers.sandbox.run import run  # noqa: PLC0415 -- the fixture's own run is meant elsewhere
-
     request = box.request("echo x; sleep 98765")
     with pytest.raises(ValueError, match="enough"):
         run(request, refuse, box.cancel)
 
-    from tests.layers.sandbox.box import processes_with  # noqa: PLC0415 -- used here alone
-
-    assert [] == processes_with("98765")
+    assert processes_with("98765") == []
 
 
 def test_results_compare_by_value():
