@@ -73,6 +73,11 @@ CASES = [
     ("a**b", "axb", False),
     ("a**b", "ax/b", True),
     ("**/?/b", "a/x/b", True),
+    # a line feed stops ** where it is a regular expression in moby, and nothing else
+    ("a/**/b", "a/x\ny/b", False),
+    ("**/a/**", "a/\n", False),
+    ("a/*/b", "a/x\ny/b", True),
+    ("a/**", "a/x\ny", True),
     # classes
     ("[ab]", "a", True),
     ("[ab]", "c", False),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _REMEMBERED: Final = 2**26  # bytes, about
-_WILDCARDS: Final = frozenset("*?[\\")
+_WILDCARDS: Final = frozenset("*?[]^\\")
 
 
 @dataclass(frozen=True, slots=True)
