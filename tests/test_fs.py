@@ -45,6 +45,7 @@ def tree(tmp_path):
         "out": "/secret",
         "out2": "../secret",
         "a/deep": "../../secret",
+        "a/b/top": "/secret",
         "dangling": "/nowhere",
         "slash": "a/b/",
         "fileslash": "a/b/file/",
@@ -72,6 +73,7 @@ def _read(fd: int) -> str:
         "out",
         "out2",
         "a/deep",
+        "a/b/top",
         "../secret",
         "../../../secret",
         "a/../../secret",
@@ -206,6 +208,16 @@ def test_a11_a_directory_swapped_for_a_link_stays_inside(way, tree) -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_a11_a_link_that_appears_between_two_looks_is_refused(tree, monkeypatch) -> None:
+    """The walk takes no path descriptor of a link that was none a moment ago."""
+    monkeypatch.setattr(fs, "_openat2", lambda: None)
+    monkeypatch.setattr(fs, "_link_target", lambda _part, _here: None)
+    for flags in (os.O_PATH, READ):
+        with pytest.raises(OSError) as raised:
+            tree.open_in_root("absolute", flags)
+        assert raised.value.errno == errno.ELOOP
 
 
 def test_the_walk_leaks_no_descriptors(way, tree) -> None:
@@ -398,6 +410,22 @@ def test_a_killed_holder_lets_go(tmp_path) -> None:
     process.join()
     with fs.FileLock(tmp_path / "lock"):
         pass
+
+
+def test_releasing_does_not_wait_for_a_forked_child(tmp_path) -> None:
+    """A child that inherited the descriptor does not keep the lock."""
+    lock = fs.FileLock(tmp_path / "lock")
+    lock.acquire()
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    try:
+        lock.release()
+        again = fs.FileLock(tmp_path / "lock")
+        assert again.try_acquire()
+        again.release()
+    finally:
+        child.kill()
+        child.join()
 
 
 def test_a_lock_that_cannot_be_made_is_told(tmp_path) -> None:
