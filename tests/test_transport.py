@@ -539,7 +539,7 @@ def test_r14_a_ca_file_that_is_not_there_is_named(registry, clock):
     """A wrong path in a variable is a mistake to tell, not to pass over."""
     transport = Transport(environ={"SSL_CERT_FILE": "/no/such/file"}, clock=clock)
     with transport, pytest.raises(UsageError, match="SSL_CERT_FILE"):
-        transport.ask(get(registry), 100)
+        transport.ask(Request("GET", registry.url.replace("http:", "https:")), 100)
 
 
 # R-26: proxies and odd addresses

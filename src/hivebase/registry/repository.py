@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from hivebase.registry.auth import AuthenticationError, Authorizer
@@ -86,11 +87,15 @@ class Repository:
         authorizer, url = self._authorise(), f"{self.origin}/v2/{self.name}/{path}"
         used: Secret | None = authorizer.header(self.pull_scope)
         reply = send(Request(method, url, headers, used))
-        if reply.status == 401 and authorizer.renew(self.pull_scope, used, reply.headers):
+        if reply.status != 401:
+            return reply
+        with ExitStack() as unread:
             if isinstance(reply, Response):
-                reply.close()
-            reply = send(Request(method, url, headers, authorizer.header(self.pull_scope)))
-        return reply
+                unread.enter_context(reply)
+            if not authorizer.renew(self.pull_scope, used, reply.headers):
+                unread.pop_all()
+                return reply
+        return send(Request(method, url, headers, authorizer.header(self.pull_scope)))
 
     def _authorise(self) -> Authorizer:
         with self._lock:
