@@ -48,8 +48,8 @@ def test_other_peoples_directories_are_left_out(tmp_path):
     """Version control, dependencies, virtual environments and hidden caches hold no images of ours."""
     hidden = [".git/x", ".venv", "node_modules/p", "web/node_modules/q", "__pycache__", ".cache", "myenv/lib"]
     write(tmp_path, {f"{place}/Dockerfile": "FROM x" for place in [*hidden, "real"]})
-    write(tmp_path, {"myenv/pyvenv.cfg": ""})
-    assert names(tmp_path) == ["real"]
+    write(tmp_path, {"myenv/pyvenv.cfg": "", ".devcontainer/Dockerfile": "FROM x"})
+    assert names(tmp_path) == [".devcontainer", "real"]
 
 
 def test_linked_directories_are_not_entered(tmp_path):

@@ -23,6 +23,8 @@ def names(*paths: str, root: str = "tree") -> dict[str, str]:
         ("Dockerfile-alpine", "alpine"),
         ("Dockerfile_test_add", "test_add"),
         ("Containerfile.web", "web"),
+        ("Dockerfile2", "2"),
+        ("DockerfileBase", "Base"),
         ("web.Dockerfile", "web"),
         ("web.dockerfile", "web"),
         ("a.b.Dockerfile", "a.b"),
@@ -48,6 +50,8 @@ def test_names_of_dockerfiles(name, variant):
         "Dockerfile.md",
         "Dockerfile~",
         "Dockerfiles",
+        "DockerfileParser.java",
+        "dockerfile2",
         "MyDockerfile",
         ".Dockerfile",
         "README.md",
@@ -116,6 +120,8 @@ def test_every_form_of_one_name_in_one_directory_stays_apart():
         ("basement", None),
         ("my-base", None),
         ("hive/api-dev", "api.dev"),
+        ("hive/under-score", "under_score"),
+        ("hive/only", "prod"),
     ],
 )
 def test_a_reference_means_the_image_that_ends_its_repository(reference, expected):
@@ -126,6 +132,8 @@ def test_a_reference_means_the_image_that_ends_its_repository(reference, expecte
         "b/web/Dockerfile",
         "api/Dockerfile",
         "api/Dockerfile.dev",
+        "under_score/Dockerfile",
+        "only/Dockerfile.prod",
     ]
     index = NameIndex(name_images(paths, "tree"))
     assert expected == index.find(Reference.parse(reference))

@@ -24,8 +24,13 @@ MAX_DOCKERFILE = 16 << 20
 MAX_CONFIG = 16 << 20
 """Bytes of the longest hivebase.toml or hivebase.lock."""
 
-_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages"})
-"""Directories of other people's or of generated files. Hidden ones are skipped as well."""
+_FOREIGN = """
+.git .hg .svn .bzr .jj CVS .venv .tox .nox .direnv .cache .mypy_cache .pytest_cache .ruff_cache
+.hypothesis .terraform .gradle .npm .yarn .pnpm-store .bundle .cargo .eggs __pycache__ node_modules
+bower_components site-packages
+"""
+_SKIPPED = frozenset(_FOREIGN.split())
+"""Directories of other people's or of generated files; ``.devcontainer`` and ``.docker`` are people's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def _walk(start: Path) -> Iterator[tuple[Path, str]]:
 
 def _is_skipped(directory: Path, name: str) -> bool:
     # A virtual environment may have any name, and tells itself by this file.
-    return name.startswith(".") or name in _SKIPPED or (directory / name / "pyvenv.cfg").exists()
+    return name in _SKIPPED or (directory / name / "pyvenv.cfg").exists()
 
 
 def _load(root: Path, path: str, group: int | None) -> FoundFile:

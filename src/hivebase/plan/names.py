@@ -1,8 +1,9 @@
 """What an image of a hive is called, and which image a reference means.
 
 * ``web/Dockerfile`` (or ``Containerfile``, any case) is ``web``; at the root it takes the root's name.
-* ``web/Dockerfile.dev``, ``Dockerfile-dev``, ``Dockerfile_dev`` and ``dev.Dockerfile`` are ``web.dev`` where
-  ``web`` has a plain Dockerfile too (a variant of it), else ``dev`` (a directory of many images).
+* ``web/Dockerfile.dev``, ``Dockerfile-dev``, ``Dockerfile_dev``, ``Dockerfiledev`` and ``dev.Dockerfile``
+  are ``web.dev`` where ``web`` has a plain Dockerfile too (a variant of it), else ``dev`` (a directory of
+  images).
 * Where two images would share a name, each takes the shortest path suffix that tells them apart: ``a/web``,
   ``b/web``.
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hivebase.reference import Reference
 
 _PREFIXED = re.compile(r"(?:Dockerfile|Containerfile)(?:([._-])(.+))?\Z", re.IGNORECASE | re.DOTALL)
+_JOINED = re.compile(r"(?:Dockerfile|Containerfile)([A-Za-z0-9][A-Za-z0-9._-]*)\Z")
 _SUFFIXED = re.compile(r"(.+)\.(?:Dockerfile|Containerfile)\Z", re.IGNORECASE | re.DOTALL)
 
 _BESIDE = "dockerignore containerignore orig bak rej swp swo md rst html sha256 asc sig log lock"
@@ -63,6 +65,9 @@ def classify(name: str) -> FileName | None:
             return None
         return FileName(variant, container)
     if (match := _SUFFIXED.match(name)) and not name.startswith("."):
+        return FileName(match.group(1), container)
+    # Without a separator the capital letter tells that it is no accident: Dockerfile2, but not dockerfiles.
+    if (match := _JOINED.match(name)) and extension not in _NEVER | _SOURCE and match.group(1) != "s":
         return FileName(match.group(1), container)
     return None
 
@@ -124,17 +129,20 @@ def name_images(paths: Iterable[str], root: str) -> tuple[Named, ...]:
             path,
             names[path],
             bool(files[path].variant),
-            _aliases(path, root, files[path].variant, alone=directories[path.rpartition("/")[0]] == 1),
+            _aliases(names[path], path, root, files[path].variant, directories),
         )
         for path in sorted(files)
     )
 
 
-def _aliases(path: str, root: str, variant: str, *, alone: bool) -> tuple[str, ...]:
-    directory = path.rpartition("/")[0].rpartition("/")[2] or root
+def _aliases(name: str, path: str, root: str, variant: str, files: Mapping[str, int]) -> tuple[str, ...]:
+    """Return what else people call the image, when they tag it by hand or by script."""
+    place = path.rpartition("/")[0]
+    directory = slug(place.rpartition("/")[2] or root)
+    dashed = slug(name.rpartition("/")[2]).replace("_", "-")
     if not variant:
-        return ()
-    return (slug(f"{directory}-{variant}"), *([slug(directory)] if alone else []))
+        return (dashed,)
+    return (dashed, slug(f"{directory}-{variant}"), *([directory] if files[place] == 1 else []))
 
 
 def _slugs(parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,7 +174,7 @@ class NameIndex:
             self._names.setdefault(_slugs(tuple(image.name.split("/"))), image.name)
             if image.variant:
                 self._from_file.add(image.name)
-            for alias in image.aliases:
+            for alias in set(image.aliases):
                 aliases.setdefault(alias, []).append(image.name)
         self._aliases = {alias: names[0] for alias, names in aliases.items() if len(names) == 1}
 
