@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hivebase.build.scratch import scratch
 from hivebase.build.stage import Built, tree_of
@@ -12,9 +13,10 @@ from hivebase.layers.accounts import user_ids
 from hivebase.layers.sandbox.host import HostConfiguration
 from hivebase.layers.sandbox.run import SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
+from hivebase.layers.tree import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hivebase.layers.snapshots import Snapshots
     from hivebase.oci.store import Image, Store
@@ -35,12 +37,15 @@ class Containers:
     network: Literal["default", "none", "host"] = "none"
     host: HostConfiguration = field(default_factory=HostConfiguration)
 
-    def run(
+    def run(  # noqa: PLR0913 -- a process has an input and two outputs
         self,
         argv: Sequence[str],
         env: Sequence[tuple[str, str]],
         user: str,
         on_output: Callable[[bytes], object],
+        on_error: Callable[[bytes], object],
+        *,
+        stdin: BinaryIO | None = None,
     ) -> int:
         """Run ``argv`` in a new container; return its exit code.
 
@@ -48,12 +53,20 @@ class Containers:
             argv: complete; the image's entry point is not used.
             env: the whole environment.
             user: ``user[:group]``, empty for root.
-            on_output: takes what it prints, stdout and stderr in order.
+            on_output: takes what it writes to stdout.
+            on_error: takes what it writes to stderr.
+            stdin: what it reads, nothing by default.
 
         Raises:
             HivebaseError: the container could not be run.
         """
-        return self._run(argv, env, user, on_output)
+        with self._request(argv, env, user) as request:
+            return run(request, on_output, threading.Event(), on_error=on_error, stdin=stdin).exit_code
+
+    def shell(self) -> str:
+        """Return the shell for a person: bash where the image has it."""
+        tree, _ = tree_of(Built.of_image(self.image), self.snapshots)
+        return "/bin/bash" if tree.lstat(resolve(tree, "bin/bash")) else "/bin/sh"
 
     def attach(self, argv: Sequence[str], env: Sequence[tuple[str, str]], user: str) -> int:
         """Run ``argv`` on this process' own terminal; return its exit code.
@@ -61,30 +74,26 @@ class Containers:
         Raises:
             HivebaseError: the container could not be run.
         """
-        return self._run(argv, env, user, None)
+        with self._request(argv, env, user, terminal=True) as request:
+            return run(request, lambda _chunk: None, threading.Event()).exit_code
 
-    def _run(
-        self,
-        argv: Sequence[str],
-        env: Sequence[tuple[str, str]],
-        user: str,
-        on_output: Callable[[bytes], object] | None,
-    ) -> int:
+    @contextlib.contextmanager
+    def _request(
+        self, argv: Sequence[str], env: Sequence[tuple[str, str]], user: str, *, terminal: bool = False
+    ) -> Iterator[SandboxRequest]:
         tree, lowers = tree_of(Built.of_image(self.image), self.snapshots)
         ids = user_ids(tree, user)
         workdir = self.image.config.config.working_dir or "/"
         with scratch(self.store) as work:
-            request = SandboxRequest(
+            yield SandboxRequest(
                 lowers=lowers,
                 upper=work / "upper",
                 work=work / "sandbox",
-                process=Process(argv, env, workdir, ids.uid, ids.gid, ids.groups, terminal=on_output is None),
+                process=Process(argv, env, workdir, ids.uid, ids.gid, ids.groups, terminal=terminal),
                 hostname="hivebase",
                 network=self.network,
                 host=self.host,
             )
-            result = run(request, on_output or (lambda _chunk: None), threading.Event())
-            return result.exit_code
 
 
 def command_of(image: Image, words: Sequence[str]) -> tuple[str, ...]:

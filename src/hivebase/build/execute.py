@@ -148,7 +148,8 @@ class Execution:
             self.store, plan, built, base=self._base(plan, stages), epoch=self.epoch, stand_ins=names
         )
         ref = self.refs[plan.name]
-        publish(self.store, plan, ref, descriptor)
+        parents = {self.refs[name]: self._digest(name) for stage in plan.stages for name in stage.needs_images}
+        publish(self.store, plan, ref, descriptor, parents)
         seconds = time.monotonic() - self._started.get(plan.name, time.monotonic())
         self._finished[plan.name] = (descriptor, seconds, names)
         self.listener(Event(plan.name, "done", f"built {ref}@{descriptor.digest[:19]}", seconds=seconds))
@@ -162,9 +163,13 @@ class Execution:
             base = self.bases[source.ref]
             return base.name, base.top
         if source.kind == "image":
-            descriptor = self.store.resolve(self.refs[source.ref])
-            return self.refs[source.ref], descriptor.digest if descriptor else ""
+            return self.refs[source.ref], self._digest(source.ref)
         return "scratch", ""
+
+    def _digest(self, name: str) -> str:
+        """Return the digest of an image of the hive that is finished by now."""
+        descriptor = self.store.resolve(self.refs[name])
+        return descriptor.digest if descriptor else ""
 
     def _result(self, plan: ImagePlan, outcomes: Mapping[str, Outcome[Built]]) -> ImageResult:
         ref = self.refs[plan.name]

@@ -57,22 +57,39 @@ def finish(
     return store.put_image(config, [layer.descriptor for layer in built.layers], annotations=annotations)
 
 
-def publish(store: Store, plan: ImagePlan, ref: str, descriptor: Descriptor) -> None:
+def publish(store: Store, plan: ImagePlan, ref: str, descriptor: Descriptor, parents: Mapping[str, str]) -> None:
     """Give the finished image its name, and remember what it was made from.
 
     The tag comes last: whoever sees it finds everything below it.
+
+    Args:
+        store: where to.
+        plan: what was built.
+        ref: the name.
+        descriptor: of the manifest.
+        parents: digest by reference, of the images of the hive that it was made from.
     """
     if plan.key is not None:
-        store.put_record(_IMAGES, plan.key, {"descriptor": msgspec.to_builtins(descriptor, enc_hook=str)})
+        document = {"descriptor": msgspec.to_builtins(descriptor, enc_hook=str), "parents": dict(parents)}
+        store.put_record(_IMAGES, plan.key, document)
     store.put_record(_INPUTS, Digest.of(ref.encode()), {"inputs": dict(plan.inputs)})
     store.tag(ref, descriptor)
 
 
 def finished(store: Store, key: Digest) -> Descriptor | None:
-    """Return the image that was built for ``key``, if the store still has all of it."""
+    """Return the image that was built for ``key``, if the store still has all of it and its parents are the same.
+
+    A parent that was built again without the cache has the same key and other layers: what stood on the old one
+    is not a child of the new one.
+    """
     record = store.record(_IMAGES, key)
     try:
-        descriptor = msgspec.convert((record or {}).get("descriptor"), Descriptor)
+        document = msgspec.convert(record or {}, _ImageRecord)
+        descriptor = document.descriptor
+        for ref, digest in document.parents.items():
+            parent = store.resolve(ref)
+            if parent is None or parent.digest != digest:
+                return None
         if not store.has(Digest.parse(descriptor.digest)):
             return None
         manifest = store.manifest(Digest.parse(descriptor.digest))
@@ -80,6 +97,11 @@ def finished(store: Store, key: Digest) -> Descriptor | None:
         return None
     blobs = (manifest.config, *manifest.layers)
     return descriptor if all(store.has(Digest.parse(blob.digest)) for blob in blobs) else None
+
+
+class _ImageRecord(msgspec.Struct, frozen=True):
+    descriptor: Descriptor
+    parents: dict[str, str]
 
 
 def previous_inputs(store: Store, ref: str) -> Mapping[str, str] | None:

@@ -223,7 +223,7 @@ class _Planner:
             *(Reason("PARENT_CHANGED", _chain(self._chains.get(parent, (parent,)))) for parent in moved),
             *compare(before, now),
         )
-        return found or (Reason("FIRST_BUILD", "the finished image is no longer in the store"),)
+        return found or (Reason("FIRST_BUILD", "the store no longer has it as a child of what it stands on"),)
 
     def _note_chain(self, name: str, parents: list[str]) -> None:
         cause = next((self._chains[parent] for parent in parents if parent in self._chains), ())

@@ -5,13 +5,11 @@ Works on a directory tree that we made ourselves a moment ago (root-owned, nothi
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from hivebase.layers.bootstrap.recipe import MARKERS, Recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # The same choices as Debian's own container images: nobody reads manuals in an image, and apt's caches
 # would only be left behind in a layer.
@@ -37,28 +35,25 @@ EXCLUDED = (
 INCLUDED = ("/usr/share/doc/*/copyright",)
 """Licences stay: leaving them out would be a breach of most of them."""
 
-# Paths whose content depends on the moment or the machine of the bootstrap.
+# Files whose content depends on the moment or the machine of the bootstrap.
 _VOLATILE = (
-    "dev",  # device nodes: a runtime makes its own, and an image that holds any cannot be unpacked without root
     "etc/hostname",
     "etc/resolv.conf",
-    "var/cache/apt",
     "var/cache/debconf/config.dat-old",
     "var/cache/debconf/templates.dat-old",
     "var/cache/ldconfig/aux-cache",
-    "var/lib/apt/lists",
-    "var/lib/dpkg/status-old",
     "var/lib/dpkg/diversions-old",
+    "var/lib/dpkg/status-old",
     "var/lib/systemd/catalog/database",
-    "var/log",
 )
-_EMPTY_DIRECTORIES = ("dev", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/log/apt")
+# Directories whose files go and whose subdirectories stay, because their owners and modes are the packages' own.
+_EMPTIED = ("var/cache/apt", "var/lib/apt/lists", "var/log")
 
 
 def dress(root: Path, recipe: Recipe) -> None:
     """Finish the tree at ``root`` for ``recipe``."""
     _drop_volatile(root)
-    (root / "etc/machine-id").write_text("")
+    _write(root / "etc/machine-id", "", 0o444)
     _write(root / "etc/apt/apt.conf.d/docker-like", _APT)
     _write(root / "etc/dpkg/dpkg.cfg.d/docker-like", _DPKG + _exclusions())
     _write(root / "usr/sbin/policy-rc.d", _POLICY, 0o755)
@@ -72,14 +67,14 @@ def dress(root: Path, recipe: Recipe) -> None:
 
 def _drop_volatile(root: Path) -> None:
     for name in _VOLATILE:
-        path = root / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    for name in _EMPTY_DIRECTORIES:
-        (root / name).mkdir(parents=True, exist_ok=True)
-        (root / name).chmod(0o755)
+        (root / name).unlink(missing_ok=True)
+    for name in _EMPTIED:
+        for directory, _, files in os.walk(root / name):
+            for file in files:
+                (Path(directory) / file).unlink()
+    # Device nodes: a runtime makes its own, and an image that holds any cannot be unpacked without root.
+    for entry in (root / "dev").iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
 def _dress_python(root: Path, version: str) -> None:
@@ -98,6 +93,14 @@ def _exclusions() -> str:
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_directory(path.parent)
     path.write_text(text)
     path.chmod(mode)
+
+
+def _make_directory(path: Path) -> None:
+    """Make ``path`` and what is missing above it, with one mode whatever the umask is."""
+    if not path.is_dir():
+        _make_directory(path.parent)
+        path.mkdir()
+        path.chmod(0o755)

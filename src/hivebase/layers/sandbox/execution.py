@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import hivebase
 
 if TYPE_CHECKING:
     import io
     import threading
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from hivebase.layers.sandbox.protocol import Report, Request
 
@@ -33,8 +34,25 @@ _PROGRAM = (
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
-def execute(request: Request, on_output: Callable[[bytes], object], cancel: threading.Event) -> Report | None:
+Sink = Callable[[bytes], object]
+
+
+def execute(
+    request: Request,
+    on_output: Sink,
+    cancel: threading.Event,
+    *,
+    on_error: Sink | None = None,
+    stdin: BinaryIO | None = None,
+) -> Report | None:
     """Run ``request`` in a helper process, to its end.
+
+    Args:
+        request: what to run.
+        on_output: takes what it writes.
+        cancel: stops it when set.
+        on_error: takes what it writes to stderr, instead of ``on_output``.
+        stdin: what it reads, a file with a descriptor; nothing by default.
 
     Returns:
         The helper's last report, or None if it ended without one: cancelled, or killed by somebody else.
@@ -46,27 +64,33 @@ def execute(request: Request, on_output: Callable[[bytes], object], cancel: thre
         request_out, request_in = _pipe(stack)
         report_out, report_in = _pipe(stack)
         output_out, output_in = _pipe(stack)
+        sinks = {output_out: on_output}
+        writers = [output_in]
+        if on_error is not None:
+            error_out, error_in = _pipe(stack)
+            sinks[error_out] = on_error
+            writers.append(error_in)
         library = str(Path(hivebase.__file__).parents[1])
         arguments = [library, str(request_out.fileno()), str(report_in.fileno())]
         terminal = request["terminal"]
         # The kernel kills the helper when this *thread* ends, and it stays here until the helper has ended.
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, *arguments],
-            stdin=None if terminal else subprocess.DEVNULL,
-            stdout=None if terminal else output_in,
-            stderr=None if terminal else output_in,
+            stdin=None if terminal else stdin or subprocess.DEVNULL,
+            stdout=None if terminal else writers[0],
+            stderr=None if terminal else writers[-1],
             pass_fds=(request_out.fileno(), report_in.fileno()),
             env=_ENVIRONMENT,
             cwd="/",
             start_new_session=not terminal,  # Ctrl-C is for us: we stop the step in order
         )
         try:
-            for pipe in (request_out, report_in, output_in):
+            for pipe in (request_out, report_in, *writers):
                 pipe.close()
             with contextlib.suppress(BrokenPipeError):  # it is dead, which the listening will find out
                 request_in.write(json.dumps(request).encode())
             request_in.close()
-            return _Listener(process, report_out, output_out, on_output).listen(cancel)
+            return _Listener(process, report_out, sinks).listen(cancel)
         finally:
             _stop(process)
 
@@ -95,13 +119,11 @@ class _Listener:
         self,
         process: subprocess.Popen[bytes],
         reports: io.BufferedReader,
-        output: io.BufferedReader,
-        on_output: Callable[[bytes], object],
+        outputs: Mapping[io.BufferedReader, Sink],
     ) -> None:
         self._process = process
         self._reports = reports
-        self._output = output
-        self._on_output = on_output
+        self._sinks = {output.fileno(): sink for output, sink in outputs.items()}
         self._unread = b""
         self._last: Report | None = None
         self._cancelled_at: float | None = None
@@ -109,28 +131,29 @@ class _Listener:
     def listen(self, cancel: threading.Event) -> Report | None:
         poll = select.poll()
         poll.register(self._reports, select.POLLIN)
-        open_pipes = {self._reports.fileno(), self._output.fileno()}
+        open_pipes = {self._reports.fileno(), *self._sinks}
         while open_pipes:
             for fd, _ in poll.poll(_POLL):
                 chunk = os.read(fd, _CHUNK)
-                if fd == self._output.fileno():
-                    self._take_output(chunk)
+                if fd in self._sinks:
+                    self._take_output(self._sinks[fd], chunk)
                 else:
                     started = self._last is not None
                     self._take_reports(chunk)
                     # Until the step has started, the pipe holds only the runtime's complaints, which its
                     # report repeats.
                     if not started and (self._last is not None or not chunk):
-                        poll.register(self._output, select.POLLIN)
+                        for output in self._sinks:
+                            poll.register(output, select.POLLIN)
                 if not chunk:
                     poll.unregister(fd)
                     open_pipes.discard(fd)
             self._look_at(cancel)
         return self._last if self._last is not None and self._last["event"] != "started" else None
 
-    def _take_output(self, chunk: bytes) -> None:
+    def _take_output(self, sink: Sink, chunk: bytes) -> None:
         if chunk and (self._last is None or self._last["event"] != "failed"):
-            self._on_output(chunk)
+            sink(chunk)
 
     def _take_reports(self, chunk: bytes) -> None:
         *lines, self._unread = (self._unread + chunk).split(b"\n")

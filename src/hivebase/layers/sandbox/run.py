@@ -14,7 +14,7 @@ import itertools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hivebase.errors import BuildError, InterruptedByUserError, SystemFaultError, UsageError
 from hivebase.fs import remove_tree, system_fault
@@ -98,7 +98,14 @@ class Result:
     out_of_memory: bool = False
 
 
-def run(request: SandboxRequest, on_output: Callable[[bytes], object], cancel: threading.Event) -> Result:
+def run(
+    request: SandboxRequest,
+    on_output: Callable[[bytes], object],
+    cancel: threading.Event,
+    *,
+    on_error: Callable[[bytes], object] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Result:
     """Run the step to its end. No process or mount of it is left when this returns or raises.
 
     Nothing but the step's own changes is in ``upper`` then: mount points that the image lacked, the host's
@@ -110,6 +117,8 @@ def run(request: SandboxRequest, on_output: Callable[[bytes], object], cancel: t
         on_output: takes what the step writes to stdout and stderr, in order, with secrets masked. While it
             does not return, the step waits.
         cancel: when set, the step is stopped: SIGTERM, and SIGKILL for all its processes within two seconds.
+        on_error: takes what the step writes to stderr, which then is not in ``on_output``.
+        stdin: what the step reads, a file with a descriptor; nothing by default.
 
     Raises:
         BuildError: the image cannot be run, or a mount does not fit it.
@@ -120,21 +129,36 @@ def run(request: SandboxRequest, on_output: Callable[[bytes], object], cancel: t
     runtime = request.runtime or find()
     if runtime.refused:
         raise SystemFaultError("this OCI runtime is not used for RUN steps", why=runtime.refused)
-    masker = Masker(_secrets(request))
+    secrets = _secrets(request)
+    give, end = _masked(secrets, on_output)
+    give_error, end_error = _masked(secrets, on_error) if on_error is not None else (None, end)
+    try:
+        with _caches(request, cancel) as caches, _directories(request):
+            document = _document(request, runtime, caches)
+            report = execute(document, give, cancel, on_error=give_error, stdin=stdin)
+    except OSError as error:
+        raise system_fault(error, "cannot prepare the sandbox", where=request.work) from error
+    result = _judge(report, runtime, cancel, give_error or give)
+    end()
+    end_error()
+    return result
+
+
+def _masked(
+    secrets: list[bytes], sink: Callable[[bytes], object]
+) -> tuple[Callable[[bytes], None], Callable[[], None]]:
+    """Return what takes chunks for ``sink``, and what is called at their end. It may be called twice."""
+    masker = Masker(secrets)
 
     def give(chunk: bytes) -> None:
         if shown := masker.feed(chunk):
-            on_output(shown)
+            sink(shown)
 
-    try:
-        with _caches(request, cancel) as caches, _directories(request):
-            report = execute(_document(request, runtime, caches), give, cancel)
-    except OSError as error:
-        raise system_fault(error, "cannot prepare the sandbox", where=request.work) from error
-    result = _judge(report, runtime, cancel, give)
-    if rest := masker.close():
-        on_output(rest)
-    return result
+    def end() -> None:
+        if rest := masker.close():
+            sink(rest)
+
+    return give, end
 
 
 def _judge(

@@ -1,0 +1,5 @@
+"""``python -m hivebase``."""
+
+from hivebase.cli import main
+
+main()

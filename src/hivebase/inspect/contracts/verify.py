@@ -1,0 +1,115 @@
+"""Finds the contracts of a hive's images and holds the images to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hivebase.build.containers import Containers
+from hivebase.build.lookup import find_image
+from hivebase.build.stage import Built, tree_of
+from hivebase.inspect.contracts import schema
+from hivebase.inspect.contracts.run import Completed, Suite, run_contracts
+from hivebase.layers.snapshots import Snapshots
+from hivebase.plan.graph import build_graph
+from hivebase.plan.hive import default_args
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hivebase.build.workspace import Workspace
+    from hivebase.inspect.contracts.checks import Result
+    from hivebase.oci.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One test: the image in whose directory its contract lies, and how it went."""
+
+    owner: str
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All tests of one image."""
+
+    ref: str
+    results: tuple[Verdict, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test passed."""
+        return all(item.result.passed for item in self.results)
+
+
+def verify(
+    workspace: Workspace, store: Store, images: Sequence[str], *, group: str = "", version: str = ""
+) -> Iterator[Report]:
+    """Hold ``images`` (all of the hive if none are named) to their contracts, parents first.
+
+    Raises:
+        UsageError: an unknown image, or a contract that cannot be read.
+        NotFoundError: an image has not been built.
+    """
+    hive = workspace.hive.with_version(version) if version else workspace.hive
+    workspace = replace(workspace, hive=hive)
+    graph = build_graph(hive, default_args(hive, 0))
+    wanted = {hive.image(name).name for name in images} or {
+        image.name for image in hive.images if not group or image.group == group
+    }
+    with Snapshots(store) as snapshots:
+        for node in graph.nodes:
+            if node.name not in wanted:
+                continue
+            ref = hive.reference(node.name)
+            _, image = find_image(store, ref, str(workspace.root))
+            tree, _ = tree_of(Built.of_image(image), snapshots)
+            containers = Containers(store, snapshots, image)
+            lineage = _lineage(node.name, {edge.child: edge.parent for edge in graph.edges if edge.via == "from"})
+            results = run_contracts(_suites(workspace, lineage), image.config.config, tree, _Throwaway(containers))
+            yield Report(ref, tuple(Verdict(owner, result) for owner, result in results))
+
+
+def _lineage(name: str, parents: dict[str, str]) -> list[str]:
+    """Return the ancestors of ``name`` and itself, the oldest first."""
+    found = [name]
+    while found[-1] in parents:
+        found.append(parents[found[-1]])
+    return found[::-1]
+
+
+def _suites(workspace: Workspace, lineage: Sequence[str]) -> list[Suite]:
+    suites = []
+    for name in lineage:
+        path = schema.find(workspace.dockerfile(workspace.hive.image(name)).parent)
+        if path is not None:
+            shown = path.relative_to(workspace.root).as_posix()
+            suites.append(Suite(name, schema.parse(path.read_text(encoding="utf-8"), shown)))
+    return suites
+
+
+@dataclass(frozen=True, slots=True)
+class _Throwaway:
+    """Runs the commands of one test one after the other, each output kept apart."""
+
+    containers: Containers
+
+    def __call__(
+        self, argv: Sequence[str], env: Sequence[tuple[str, str]], user: str, before: Sequence[Sequence[str]], /
+    ) -> Completed:
+        # Set-up commands share the container with the test: one shell runs them all, the last with exec, so that
+        # its exit code and outputs are the container's own.
+        command = argv
+        if before:
+            script = " && ".join([*(f"{_quoted(words)} >/dev/null" for words in before), f"exec {_quoted(argv)}"])
+            command = ("/bin/sh", "-c", script)
+        out, err = bytearray(), bytearray()
+        code = self.containers.run(command, env, user, out.extend, err.extend)
+        return Completed(code, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _quoted(words: Sequence[str]) -> str:
+    import shlex  # noqa: PLC0415 -- only contracts with set-up commands need it
+
+    return shlex.join(words)
