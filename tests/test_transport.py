@@ -820,6 +820,11 @@ def test_r8_fetch_checks_digest_and_size(registry, transport):
         HttpFetcher(transport).fetch(url, lambda _: None, digest=Digest.of(b"those bytes"))
     assert str(Digest.of(b"these bytes")) in str(caught.value)
     assert str(Digest.of(b"those bytes")) in str(caught.value)
+    parts: list[bytes] = []
+    registry.fault("GET", endless())
+    with pytest.raises(CorruptContentError, match="goes on after 11 bytes"):
+        HttpFetcher(transport).fetch(url, parts.append, size=11)
+    assert len(b"".join(parts)) <= 11
     with pytest.raises(CorruptContentError, match="12 bytes"):
         HttpFetcher(transport).fetch(url, lambda _: None, size=12)
 

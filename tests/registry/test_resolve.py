@@ -222,7 +222,7 @@ def test_r18_no_note_where_tag_and_digest_agree(registry, connect, events):
 def test_r8_a_manifest_with_another_digest_is_refused(registry, connect):
     """Both digests are named."""
     image = registry.add_image("team/app", "1.0")
-    registry.fault("GET .*/manifests/", changed(lambda body: body + b" "))
+    registry.fault("GET .*/manifests/", changed(lambda body: body + b" ", Docker_Content_Digest=""))
     with connect() as client, pytest.raises(CorruptContentError) as caught:
         client.resolve(ref(registry, f"team/app@{image.digest}"), AMD64)
     assert image.digest in str(caught.value)
