@@ -8,7 +8,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from tests.registry_simulator import ForwardProxy, Simulator, changed, silence, status
+from tests.proxy_simulator import ForwardProxy
+from tests.registry_simulator import Simulator, changed, silence, status
 from tests.servers import Authority
 
 from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError, UnreachableError, UsageError

@@ -1,0 +1,116 @@
+"""Sizes, times and redirects are bounded whatever a server does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from tests.registry_simulator import (
+    Reply,
+    changed,
+    drip,
+    endless,
+    redirect,
+    silence,
+    status,
+)
+
+from hivebase.errors import (
+    InterruptedByUserError,
+    SystemFaultError,
+)
+from hivebase.transport import (
+    LIMITS,
+    HttpFetcher,
+    Transport,
+)
+from hivebase.transport.errors import NoAnswerError
+
+QUICK = replace(LIMITS, idle=0.3, first_contact=0.3, connect=0.5)
+
+
+def test_r9_an_answer_that_is_too_long_is_refused(registry, transport):
+    """The limit holds whether or not the length is announced."""
+    registry.fault("GET", changed(lambda _: b"x" * 101), endless())
+    for _ in range(2):
+        with pytest.raises(SystemFaultError, match="longer than 100 bytes"):
+            transport.ask(registry.get(), 100)
+
+
+def test_r9_of_an_error_only_the_beginning_is_read(registry, transport):
+    """An error body of any length costs 64 KiB."""
+    registry.fault("GET", lambda handler, reply: endless()(handler, Reply(404, reply.headers)))
+    answer = transport.ask(registry.get(), 100)
+    assert (404, LIMITS.error_body) == (answer.status, len(answer.body))
+
+
+def test_r9_redirects_end(registry, transport):
+    """A circle of redirects is left after a few rounds."""
+    registry.fault("GET", redirect("/v2/"), forever=True)
+    with pytest.raises(SystemFaultError, match="redirects without end"):
+        transport.ask(registry.get(), 100)
+    assert LIMITS.redirects + 1 == len(registry.requests)
+
+
+def test_r10_silence_ends_in_a_time_out(registry, clock):
+    """A server that takes the request and says nothing is given up."""
+    registry.fault("GET", silence(5))
+    with (
+        Transport(environ={}, limits=QUICK, clock=clock) as transport,
+        pytest.raises(NoAnswerError) as caught,
+    ):
+        transport.ask(registry.get(), 100)
+    assert caught.value.cause == "timeout"
+
+
+def test_r10_headers_that_drip_end_in_a_time_out(registry, clock):
+    """The head of an answer has one time-out, not one for each byte."""
+
+    def dripping(handler, _reply):
+        for _ in range(200):
+            handler.wfile.write(b"H")
+            time.sleep(0.01)
+
+    registry.fault("GET", dripping)
+    began = time.monotonic()
+    with (
+        Transport(environ={}, limits=QUICK, clock=clock) as transport,
+        pytest.raises(NoAnswerError) as caught,
+    ):
+        transport.ask(registry.get(), 100)
+    assert caught.value.cause == "timeout"
+    assert time.monotonic() - began < 1.5
+
+
+def test_r10_a_body_that_drips_ends_in_a_time_out(registry):
+    """Each byte comes within the idle time, all of them would take for ever: the total decides."""
+    registry.fault("GET", changed(lambda _: b"x" * 1000), forever=False)
+    registry.fault(
+        "GET", lambda handler, reply: drip(0.005)(handler, Reply(200, {}, b"x" * 100000)), forever=True
+    )
+    with Transport(environ={}, limits=replace(QUICK, answer=0.3, tries=1)) as transport:
+        transport.ask(registry.get(), 10000)
+        with pytest.raises(NoAnswerError, match="did not send its answer within") as caught:
+            transport.ask(registry.get(), 1000000)
+    assert caught.value.cause == "timeout"
+
+
+def test_cancelling_ends_a_download(registry):
+    """Who sets the cancel event does not wait for the rest of the body."""
+    cancel = threading.Event()
+    url = registry.serve(b"x" * 10_000_000)
+    with Transport(environ={}, cancel=cancel) as transport, pytest.raises(InterruptedByUserError):
+        HttpFetcher(transport).fetch(url, lambda _chunk: cancel.set())
+
+
+def test_cancelling_ends_a_wait(registry):
+    """Neither does it wait for a Retry-After."""
+    cancel = threading.Event()
+    registry.fault("GET", status(429, {"Retry-After": "60"}))
+    threading.Timer(0.1, cancel.set).start()
+    began = time.monotonic()
+    with Transport(environ={}, cancel=cancel) as transport, pytest.raises(InterruptedByUserError):
+        transport.ask(registry.get(), 100)
+    assert time.monotonic() - began < 5

@@ -1,0 +1,98 @@
+"""What is never printed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import time
+from dataclasses import replace
+
+import pytest
+from tests.registry_simulator import (
+    changed,
+    redirect,
+    reset,
+    silence,
+    status,
+)
+
+from hivebase.errors import (
+    HivebaseError,
+)
+from hivebase.transport import (
+    LIMITS,
+    Request,
+    Secret,
+    Transport,
+    redact,
+)
+
+QUICK = replace(LIMITS, idle=0.3, first_contact=0.3, connect=0.5)
+
+
+def test_c3_a_secret_does_not_print():
+    """Neither repr, str, format, an error's text nor a pickle shows it."""
+    secret = Secret("open-sesame-1234")
+    assert (repr(secret), str(secret), f"{secret}", str([secret])) == ("***", "***", "***", "[***]")
+    assert secret.reveal() == "open-sesame-1234"
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+    assert Secret("a") != Secret("b")
+    assert Secret("a") == Secret("a")
+
+
+def test_c3_values_are_masked_wherever_they_surface():
+    """As they are, percent-encoded, and inside an Authorization header."""
+    password = Secret("p@ss/word+1234")
+    header = Secret.basic("me", password).reveal()
+    text = redact(f"tried p@ss/word+1234 and p%40ss%2Fword%2B1234 with {header} and {header[6:]}")
+    assert text == "tried *** and *** with *** and ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://me:pw@host/x", "https://***@host/x"),
+        ("https://token@host/x", "https://***@host/x"),
+        ("https://a:b@c@host/x", "https://***@host/x"),
+        (
+            "GET https://host/x?X-Amz-Signature=abc&scope=s done",
+            "GET https://host/x?X-Amz-Signature=***&scope=s done",
+        ),
+        (
+            "https://host/v2/?service=r&scope=repository:a:pull",
+            "https://host/v2/?service=r&scope=repository:a:pull",
+        ),
+        ("https://host/?access_token=1#frag", "https://host/?access_token=***#frag"),
+        ("no URL, only a@b and c?d", "no URL, only a@b and c?d"),
+    ],
+)
+def test_c6_urls_are_redacted_by_allow_list(text, expected):
+    """User information and every parameter that is not known to be harmless are masked."""
+    assert expected == redact(text)
+
+
+def test_c3_no_failing_request_prints_the_secret(registry, clock, caplog):
+    """Every way to fail, with debugging on: the token is in no message, cause or log line."""
+    caplog.set_level(logging.DEBUG)
+    secret = "s3cr3t-" + hashlib.sha256(str(time.time()).encode()).hexdigest()[:16]
+    url = f"{registry.url}/v2/?token={secret}"
+    faults = [
+        status(500),
+        reset(),
+        silence(1),
+        redirect("http://10.0.0.1/?x=" + secret),
+        changed(lambda _: b"x" * 99),
+    ]
+    texts = []
+    for fault in faults:
+        registry.fault("GET", fault, forever=False)
+        with Transport(environ={}, limits=replace(QUICK, tries=1), clock=clock) as transport:
+            try:
+                texts.append(repr(transport.ask(Request("GET", url, authorization=Secret(secret)), 50)))
+            except HivebaseError as error:
+                chain = [error, error.__cause__, error.__context__]
+                texts += [str(e) + repr(e.args) for e in chain if e is not None]
+    assert len(texts) >= len(faults)
+    assert secret not in "\n".join([*texts, caplog.text])
