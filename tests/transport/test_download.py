@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.registry_simulator import (
-    Simulator,
-    changed,
-    cut,
-    endless,
-    redirect,
-    status,
-)
+from tests.registry_simulator import Simulator, changed, cut, endless, redirect, status
 
 from hivebase.digest import Digest
-from hivebase.errors import (
-    CorruptContentError,
-    NotFoundError,
-    SystemFaultError,
-)
-from hivebase.transport import (
-    HttpFetcher,
-)
+from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError
+from hivebase.transport import HttpFetcher
 
 
 def test_fetch_streams_and_describes(registry, transport):

@@ -12,25 +12,11 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from tests.registry_simulator import (
-    Simulator,
-    cut,
-    honest,
-    reset,
-    status,
-)
+from tests.registry_simulator import Simulator, cut, honest, reset, status
 from tests.servers import Authority
 
-from hivebase.errors import (
-    UnreachableError,
-)
-from hivebase.transport import (
-    LIMITS,
-    HostPolicy,
-    Origin,
-    Request,
-    Transport,
-)
+from hivebase.errors import UnreachableError
+from hivebase.transport import LIMITS, HostPolicy, Origin, Request, Transport
 from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.waiting import retry_after
 

@@ -7,25 +7,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from tests.registry_simulator import (
-    Reply,
-    changed,
-    drip,
-    endless,
-    redirect,
-    silence,
-    status,
-)
+from tests.registry_simulator import Reply, changed, drip, endless, redirect, silence, status
 
-from hivebase.errors import (
-    InterruptedByUserError,
-    SystemFaultError,
-)
-from hivebase.transport import (
-    LIMITS,
-    HttpFetcher,
-    Transport,
-)
+from hivebase.errors import InterruptedByUserError, SystemFaultError
+from hivebase.transport import LIMITS, HttpFetcher, Transport
 from hivebase.transport.errors import NoAnswerError
 
 QUICK = replace(LIMITS, idle=0.3, first_contact=0.3, connect=0.5)

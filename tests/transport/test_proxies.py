@@ -7,18 +7,10 @@ import threading
 
 import pytest
 from tests.proxy_simulator import ForwardProxy
-from tests.registry_simulator import (
-    Simulator,
-)
+from tests.registry_simulator import Simulator
 
-from hivebase.errors import (
-    UsageError,
-)
-from hivebase.transport import (
-    Origin,
-    Request,
-    Transport,
-)
+from hivebase.errors import UsageError
+from hivebase.transport import Origin, Request, Transport
 from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.proxies import Proxies
 from hivebase.transport.targets import normalised

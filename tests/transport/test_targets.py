@@ -6,20 +6,10 @@ import socket
 from ipaddress import ip_address
 
 import pytest
-from tests.registry_simulator import (
-    Simulator,
-    redirect,
-    status,
-)
+from tests.registry_simulator import Simulator, redirect, status
 from tests.servers import Authority
 
-from hivebase.transport import (
-    HostPolicy,
-    Origin,
-    RefusedTargetError,
-    Secret,
-    Transport,
-)
+from hivebase.transport import HostPolicy, Origin, RefusedTargetError, Secret, Transport
 from hivebase.transport.targets import check_target, is_public, literal_address
 
 

@@ -5,18 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.registry_simulator import (
-    Simulator,
-)
+from tests.registry_simulator import Simulator
 
-from hivebase.errors import (
-    UsageError,
-)
-from hivebase.transport import (
-    HostPolicy,
-    Request,
-    Transport,
-)
+from hivebase.errors import UsageError
+from hivebase.transport import HostPolicy, Request, Transport
 from hivebase.transport.errors import NoAnswerError
 
 if TYPE_CHECKING:

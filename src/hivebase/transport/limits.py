@@ -50,7 +50,6 @@ class Limits:
     """Indexes inside indexes."""
     layers: int = 500
     """Entries of one manifest or index; runtimes stop at about 125 layers."""
-    tag_pages: int = 1000
     download: int = 64 * GIB
     """One body whose size nobody announced."""
 
