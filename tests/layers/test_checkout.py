@@ -53,6 +53,7 @@ class Origin:
         (place / "run.sh").chmod(0o755)
         (place / "link").symlink_to("run.sh")
         (place / "out").symlink_to("/etc")
+        (place / "inner").symlink_to("docs")
         self.first = self.commit("one")
         git(place, "tag", "-a", "-m", "v1", "v1")
         git(place, "branch", "side")
@@ -114,7 +115,7 @@ def test_a_tag_wins_over_a_branch(origin):
 def test_the_files_of_the_commit_are_given(origin, work):
     """With git's modes and links, without ``.git``, and nothing stays behind."""
     with checkout(origin.at("v1"), origin.first, work, protocols=LOCAL) as source:
-        assert list(source.children("")) == ["docs", "link", "out", "run.sh"]
+        assert list(source.children("")) == ["docs", "inner", "link", "out", "run.sh"]
         assert (source.entry("run.sh").mode, source.entry("docs/read.me").mode) == (0o755, 0o644)
         assert source.entry("link").link == "run.sh"
         with source.open("docs/read.me") as stream:
@@ -198,7 +199,7 @@ def test_d13_only_protocols_on_the_list_are_spoken(origin, work, tmp_path, url):
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("directory", ["out", "out/ssh", "link", "none", "../work"])
+@pytest.mark.parametrize("directory", ["out", "out/ssh", "inner", "link", "none", "../work"])
 def test_d13_a_directory_behind_a_link_is_refused(origin, work, directory):
     """``out`` is a link to /etc of the host."""
     with (

@@ -106,6 +106,13 @@ def test_what_is_replaced_is_gone(destination):
     assert written(destination) == ["d 0755 0:0 usr", "f 0644 0:0 usr/lib [flat]"]
 
 
+def test_nothing_shows_through_a_replaced_link(destination):
+    """The image is not asked for what would be behind the link."""
+    destination.replace("lib", directory((0, 0)))
+
+    assert destination.lstat("lib/old") is None
+
+
 def test_a_directory_in_the_place_of_a_replaced_one_is_opaque(destination):
     """Else the old content would show through."""
     destination.replace("usr", file())
