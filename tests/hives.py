@@ -16,10 +16,53 @@ import pytest
 
 from hivebase.tar import Entry, Writer
 
-APPLETS = (
-    "sh cat chmod chown cp cut date dd echo env false find grep head id kill ln ls mkdir mknod mount mv nc od ps"
-    " printf pwd readlink rm rmdir sed seq setsid sleep sort stat tail tar test touch tr true uname wc yes"
-).split()
+APPLETS = [
+    "sh",
+    "cat",
+    "chmod",
+    "chown",
+    "cp",
+    "cut",
+    "date",
+    "dd",
+    "echo",
+    "env",
+    "false",
+    "find",
+    "grep",
+    "head",
+    "id",
+    "kill",
+    "ln",
+    "ls",
+    "mkdir",
+    "mknod",
+    "mount",
+    "mv",
+    "nc",
+    "od",
+    "ps",
+    "printf",
+    "pwd",
+    "readlink",
+    "rm",
+    "rmdir",
+    "sed",
+    "seq",
+    "setsid",
+    "sleep",
+    "sort",
+    "stat",
+    "tail",
+    "tar",
+    "test",
+    "touch",
+    "tr",
+    "true",
+    "uname",
+    "wc",
+    "yes",
+]
 BASE = "busybox:1"
 PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"
 GROUP = "root:x:0:\napp:x:1000:\nextra:x:2000:app\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.hives import BASE, TestHive, busybox_tar
 
 

@@ -41,7 +41,9 @@ def test_b5_a_failure_cancels_only_descendants(failing):
 
     needs = {"root": (), "left": ("root",), "right": ("root",), "leaf": ("left",), "other": ()}
     outcomes = run_jobs({n: Job(d, work(n)) for n, d in needs.items()}, 2, threading.Event())
-    descendants = {"root": {"left", "right", "leaf"}, "left": {"leaf"}, "right": set(), "leaf": set()}[failing]
+    descendants = {"root": {"left", "right", "leaf"}, "left": {"leaf"}, "right": set(), "leaf": set()}[
+        failing
+    ]
     assert {n for n, o in outcomes.items() if o.status == "skipped"} == descendants
     assert {outcomes[n].blame for n in descendants} <= {failing}
     assert outcomes[failing].status == "failed"

@@ -10,7 +10,10 @@ import pytest
 pytestmark = pytest.mark.root
 
 CHAIN = {
-    "base/Dockerfile": "FROM busybox:1\nENV WHO=base\nLABEL step=one\nRUN cat /proc/sys/kernel/random/uuid > /stamp && echo base > /from\n",
+    "base/Dockerfile": (
+        "FROM busybox:1\nENV WHO=base\nLABEL step=one\n"
+        "RUN cat /proc/sys/kernel/random/uuid > /stamp && echo base > /from\n"
+    ),
     "child/Dockerfile": "FROM team/base:1\nCOPY greeting /greeting\nRUN echo child >> /from\n",
     "child/greeting": "hello\n",
     "other/Dockerfile": "FROM base\nRUN echo other >> /from\n",
@@ -100,7 +103,8 @@ def test_a_child_of_a_parent_that_was_built_anew_follows_it(hive):
 
 def test_b5_a_failed_image_cancels_its_descendants_only(hive):
     """The summary says what was built, failed and skipped; the exit code is 1; the output is shown."""
-    files = CHAIN | {"child/Dockerfile": "FROM base\nRUN echo so-it-goes && exit 7\n", "leaf/Dockerfile": "FROM child\n"}
+    broken = {"child/Dockerfile": "FROM base\nRUN echo so-it-goes && exit 7\n"}
+    files = CHAIN | broken | {"leaf/Dockerfile": "FROM child\n"}
     results = hive.write(files).build(code=1)
     assert _statuses(results) == {"base": "built", "child": "failed", "other": "built", "leaf": "skipped"}
     assert "exit code 7" in results["child"]["error"]

@@ -89,12 +89,12 @@ class BaseFinder:
         why = "it is not in the local store, and nothing else may be asked"
         if self.pull is not None and self.mode != "bootstrap":
             try:
-                return self._pulled(written, reference, self.pull)
+                return self._pulled(reference, self.pull)
             except UnreachableError as error:
                 if self.mode == "registry" or self.make is None:
                     raise
                 why = error.why or error.what
-                self.listener(Event(written, "note", f"registry not reachable ({why}); trying a stand-in"))
+                self.listener(Event(written, "note", "no registry can be asked; looking for a stand-in"))
         if self.make is not None and self.mode != "registry":
             made = self.make(reference, self.platform)
             if made is not None:
@@ -122,7 +122,7 @@ class BaseFinder:
             return None
         return base
 
-    def _pulled(self, written: str, reference: Reference, pull: Puller) -> Base:
+    def _pulled(self, reference: Reference, pull: Puller) -> Base:
         pin = reference.digest or self.pins.get(reference.canonical)
         top = pull(reference, self.platform, pin)
         self.store.tag(reference.shortest, top)

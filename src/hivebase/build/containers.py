@@ -37,7 +37,7 @@ class Containers:
     network: Literal["default", "none", "host"] = "none"
     host: HostConfiguration = field(default_factory=HostConfiguration)
 
-    def run(  # noqa: PLR0913 -- a process has an input and two outputs
+    def run(
         self,
         argv: Sequence[str],
         env: Sequence[tuple[str, str]],

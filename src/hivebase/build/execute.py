@@ -148,7 +148,9 @@ class Execution:
             self.store, plan, built, base=self._base(plan, stages), epoch=self.epoch, stand_ins=names
         )
         ref = self.refs[plan.name]
-        parents = {self.refs[name]: self._digest(name) for stage in plan.stages for name in stage.needs_images}
+        parents = {
+            self.refs[name]: self._digest(name) for stage in plan.stages for name in stage.needs_images
+        }
         publish(self.store, plan, ref, descriptor, parents)
         seconds = time.monotonic() - self._started.get(plan.name, time.monotonic())
         self._finished[plan.name] = (descriptor, seconds, names)

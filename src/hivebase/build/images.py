@@ -57,7 +57,9 @@ def finish(
     return store.put_image(config, [layer.descriptor for layer in built.layers], annotations=annotations)
 
 
-def publish(store: Store, plan: ImagePlan, ref: str, descriptor: Descriptor, parents: Mapping[str, str]) -> None:
+def publish(
+    store: Store, plan: ImagePlan, ref: str, descriptor: Descriptor, parents: Mapping[str, str]
+) -> None:
     """Give the finished image its name, and remember what it was made from.
 
     The tag comes last: whoever sees it finds everything below it.

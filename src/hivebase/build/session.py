@@ -268,7 +268,7 @@ class Session:
                     where=", ".join(needed.users),
                     why=f"this machine builds for {self.platform}, and steps run on it",
                 )
-            base = finder.find(reference.familiar) if online else finder.held(reference.familiar)
+            base = finder.find(reference.shortest) if online else finder.held(reference.shortest)
             if base is not None:
                 self._bases[needed.key] = base
 

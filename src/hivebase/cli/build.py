@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from hivebase.build.bases import BaseMode
     from hivebase.build.execute import ImageResult
+    from hivebase.build.session import Session
+    from hivebase.plan.steps import ImagePlan
 
 
 @click.command("build", short_help="Build images of the hive, in dependency order.")
@@ -63,20 +65,26 @@ def command(directory: str, /, **words: Any) -> int:
         allow_insecure=words["allow_insecure"],
     )
     _second_interrupt_kills()
-    with Display(verbose=words["verbose"], quiet=words["quiet"]) as display:
-        with open_session(Path(directory), options, display) as session:
-            plans = session.prepare() if not words["dry_run"] else session.plan()
-            for item in plans:
-                for warning in item.warnings:
-                    note(f"warning: {warning}")
-            if words["dry_run"]:
-                from hivebase.cli.plan import show  # noqa: PLC0415
+    with (
+        Display(verbose=words["verbose"], quiet=words["quiet"]) as display,
+        open_session(Path(directory), options, display) as session,
+    ):
+        plans = session.plan() if words["dry_run"] else session.prepare()
+        results = () if words["dry_run"] else _build(session, plans, words["jobs"] or 0)
+    if words["dry_run"]:
+        from hivebase.cli.plan import show  # noqa: PLC0415
 
-                show(plans, as_json=words["as_json"])
-                return 0
-            results = session.build(plans, words["jobs"] or 0)
+        show(plans, as_json=words["as_json"])
+        return 0
     _summarise(results, as_json=words["as_json"], quiet=words["quiet"])
     return _exit_code(results)
+
+
+def _build(session: Session, plans: Sequence[ImagePlan], jobs: int) -> tuple[ImageResult, ...]:
+    for item in plans:
+        for warning in item.warnings:
+            note(f"warning: {warning}")
+    return session.build(plans, jobs)
 
 
 def _second_interrupt_kills() -> None:

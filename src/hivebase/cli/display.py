@@ -38,7 +38,8 @@ class Display:
         self._verbose = verbose
         self._quiet = quiet
         self._lock = threading.Lock()
-        self._running: dict[str, tuple[str, float, float]] = {}
+        # Stages of one image run side by side: a step is known by its image and its text.
+        self._running: dict[tuple[str, str], tuple[float, float]] = {}
         self._tails: dict[str, deque[str]] = {}
         self._live = (
             sys.stderr.isatty() and not verbose and not quiet and os.environ.get("CI", "") in {"", "false"}
@@ -66,12 +67,12 @@ class Display:
                     note(f"{event.subject} | {event.text}")
             elif event.status == "started":
                 now = time.monotonic()
-                self._running[event.subject] = (event.step or event.text, now, now)
+                self._running[event.subject, event.step or event.text] = (now, now)
                 self._tails.pop(event.subject, None)
                 if not self._live:
                     self._say(event.subject, event.step or event.text)
             elif event.status == "failed":
-                self._running.pop(event.subject, None)
+                self._forget(event.subject, event.step)
                 self._say(event.subject, f"failed: {event.text}", always=True)
                 for line in self._tails.pop(event.subject, ()):
                     note(f"{event.subject} | {line}")
@@ -80,7 +81,7 @@ class Display:
 
     def _ended(self, event: Event) -> None:
         if event.status != "note":
-            self._running.pop(event.subject, None)
+            self._forget(event.subject, event.step)
         what = event.step or event.text
         if event.status == "done":
             self._say(event.subject, f"{what}  {event.seconds:.1f}s")
@@ -89,6 +90,10 @@ class Display:
                 self._say(event.subject, f"cached  {what}")
         else:
             self._say(event.subject, event.text)
+
+    def _forget(self, subject: str, step: str) -> None:
+        for key in [key for key in self._running if key[0] == subject and (not step or key[1] == step)]:
+            del self._running[key]
 
     def _say(self, subject: str, text: str, *, always: bool = False) -> None:
         if not self._quiet or always:
@@ -112,7 +117,7 @@ class Display:
             return
         columns = _columns()
         now = time.monotonic()
-        for subject, (what, since, _) in sorted(self._running.items()):
+        for (subject, what), (since, _) in sorted(self._running.items()):
             tail = self._tails.get(subject)
             text = f"  {subject}  {now - since:4.0f}s  {' '.join(what.split())}"
             if tail:
@@ -130,10 +135,10 @@ class Display:
                     self._draw()
                     continue
                 now = time.monotonic()
-                for subject, (what, since, told) in list(self._running.items()):
+                for (subject, what), (since, told) in list(self._running.items()):
                     if now - told >= _HEARTBEAT:
                         self._say(subject, f"still running after {now - since:.0f}s: {what}")
-                        self._running[subject] = (what, since, now)
+                        self._running[subject, what] = (since, now)
 
 
 def _columns() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,14 +28,7 @@ _CHANGES = 2
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there is something to build.")
 @click.pass_obj
 def command(
-    directory: str,
-    images: tuple[str, ...],
-    version: str | None,
-    no_cache: bool,
-    group: str,
-    build_args: tuple[str, ...],
-    as_json: bool,
-    detailed_exitcode: bool,
+    directory: str, /, images: tuple[str, ...], *, as_json: bool, detailed_exitcode: bool, **words: Any
 ) -> int:
     """Show what a build would do, and why. Nothing is fetched and nothing is changed."""
     from hivebase.build.session import Options  # noqa: PLC0415 -- verbs load what they use
@@ -44,7 +37,11 @@ def command(
     from hivebase.progress import silent  # noqa: PLC0415
 
     options = Options(
-        images=images, group=group, version=version or "", no_cache=no_cache, args=parse_args(build_args)
+        images=images,
+        group=words["group"],
+        version=words["version"] or "",
+        no_cache=words["no_cache"],
+        args=parse_args(words["build_args"]),
     )
     with open_session(Path(directory), options, silent) as session:
         plans = session.plan()

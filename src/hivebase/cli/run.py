@@ -9,7 +9,9 @@ from typing import Literal
 import click
 
 
-@click.command("run", short_help="Run a command in an image.", context_settings={"ignore_unknown_options": True})
+@click.command(
+    "run", short_help="Run a command in an image.", context_settings={"ignore_unknown_options": True}
+)
 @click.argument("image", metavar="IMAGE")
 @click.argument("words", nargs=-1, metavar="[-- CMD...]", type=click.UNPROCESSED)
 @click.option("-i", "--interactive", is_flag=True, help="With -t: a shell, or CMD, on this terminal.")
@@ -58,5 +60,10 @@ def command(directory: str, /, image: str, words: tuple[str, ...], **options: ob
         if terminal:
             return containers.attach(argv, tuple(env.items()), user)
         return containers.run(
-            argv, tuple(env.items()), user, sys.stdout.buffer.write, sys.stderr.buffer.write, stdin=sys.stdin.buffer
+            argv,
+            tuple(env.items()),
+            user,
+            sys.stdout.buffer.write,
+            sys.stderr.buffer.write,
+            stdin=sys.stdin.buffer,
         )

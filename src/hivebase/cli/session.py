@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.oci.model import Descriptor, Platform
     from hivebase.oci.store import Store
-    from hivebase.progress import Listener
+    from hivebase.progress import Event, Listener
     from hivebase.reference import Reference
     from hivebase.registry.client import RegistryClient
     from hivebase.registry.settings import RegistrySettings
@@ -63,5 +64,10 @@ class _Puller:
         from hivebase.registry.client import RegistryClient  # noqa: PLC0415 -- most builds pull nothing
 
         if self._client is None:
-            self._client = RegistryClient(self._settings, transport=self._transport, listener=self._listener)
+            self._client = RegistryClient(self._settings, transport=self._transport, listener=self._tell)
         return self._client.pull(reference, self._store, platform=platform, digest=digest).top
+
+    def _tell(self, event: Event) -> None:
+        # Whether a failed pull is a failure is decided by who asked: a stand-in may take the image's place, and if
+        # not, the error is reported whole.
+        self._listener(replace(event, status="skipped") if event.status == "failed" else event)

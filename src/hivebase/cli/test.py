@@ -34,14 +34,17 @@ def command(
         if as_json:
             continue
         failed = [item for item in report.results if not item.result.passed]
-        emit(f"{'FAIL' if failed else 'ok  '} {report.ref}  {len(report.results) - len(failed)}/{len(report.results)} passed")
+        count = len(report.results)
+        emit(f"{'FAIL' if failed else 'ok  '} {report.ref}  {count - len(failed)}/{count} passed")
         for item in report.results:
             if verbose and item.result.passed:
                 note(f"  ok   {item.owner}: {item.result.name}")
             for problem in item.result.problems:
                 emit(f"  FAIL {item.owner}: {item.result.name}: {problem}")
         if not report.results:
-            note(f"  {report.ref} has no contract: write a container-structure-test.yaml beside its Dockerfile")
+            note(
+                f"  {report.ref} has no contract: write a container-structure-test.yaml beside its Dockerfile"
+            )
     if as_json:
         emit_json(
             {
@@ -50,7 +53,11 @@ def command(
                         "ref": report.ref,
                         "passed": report.passed,
                         "tests": [
-                            {"contract": item.owner, "name": item.result.name, "problems": list(item.result.problems)}
+                            {
+                                "contract": item.owner,
+                                "name": item.result.name,
+                                "problems": list(item.result.problems),
+                            }
                             for item in report.results
                         ],
                     }

@@ -37,7 +37,10 @@ def test_a_contract_is_read():
     [
         ("schemaVersion: 1.0.0", "1.0.0"),
         ("schemaVersion: 2.0.0\nlicenseTests: []", "licenseTests"),
-        ("schemaVersion: 2.0.0\ncommandTests: [{name: a, command: b, expectedOutptu: [c]}]", "expectedOutptu"),
+        (
+            "schemaVersion: 2.0.0\ncommandTests: [{name: a, command: b, expectedOutptu: [c]}]",
+            "expectedOutptu",
+        ),
         ("schemaVersion: 2.0.0\ncommandTests: [{name: a}]", "command"),
         ("schemaVersion: [", "YAML"),
         ("- 1", "schema"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,16 @@ from hivebase.reference import Reference
 
 
 def _tree(path):
-    for name in ("dev", "etc/apt/apt.conf.d", "etc/dpkg/dpkg.cfg.d", "usr/bin", "usr/local/bin", "usr/lib/python3.11"):
+    for name in ("dev", "etc/apt/apt.conf.d", "etc/dpkg/dpkg.cfg.d", "usr/bin", "usr/local/bin"):
         (path / name).mkdir(parents=True)
-    for name in ("usr/sbin", "usr/share", "var/cache/apt/archives/partial", "var/cache/debconf", "var/lib/dpkg"):
+    for name in (
+        "usr/lib/python3.11",
+        "usr/sbin",
+        "usr/share",
+        "var/cache/apt/archives/partial",
+        "var/cache/debconf",
+        "var/lib/dpkg",
+    ):
         (path / name).mkdir(parents=True)
     (path / "var/cache/apt/archives/partial").chmod(0o700)
     (path / "var/log/apt").mkdir(parents=True)
@@ -28,7 +36,11 @@ def _tree(path):
 
 def _state(path):
     return sorted(
-        (found.relative_to(path).as_posix(), found.lstat().st_mode, found.read_bytes() if found.is_file() else b"")
+        (
+            found.relative_to(path).as_posix(),
+            found.lstat().st_mode,
+            found.read_bytes() if found.is_file() else b"",
+        )
         for found in path.rglob("*")
         if not found.is_symlink()
     )
@@ -61,7 +73,7 @@ def test_p1_the_umask_has_no_say(tmp_path, recipe):
 def test_it_looks_like_the_official_image(tmp_path, recipe):
     """python and python3 are in /usr/local/bin, pip may install, and the marker says what this is."""
     dress(_tree(tmp_path), recipe)
-    assert os.readlink(tmp_path / "usr/local/bin/python") == "/usr/bin/python3.11"
+    assert (tmp_path / "usr/local/bin/python").readlink() == Path("/usr/bin/python3.11")
     assert not (tmp_path / "usr/lib/python3.11/EXTERNALLY-MANAGED").exists()
     marker = tmp_path / MARKERS / "python:3.11-slim"
     assert "not the official image" in marker.read_text()

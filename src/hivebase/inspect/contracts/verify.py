@@ -66,8 +66,12 @@ def verify(
             _, image = find_image(store, ref, str(workspace.root))
             tree, _ = tree_of(Built.of_image(image), snapshots)
             containers = Containers(store, snapshots, image)
-            lineage = _lineage(node.name, {edge.child: edge.parent for edge in graph.edges if edge.via == "from"})
-            results = run_contracts(_suites(workspace, lineage), image.config.config, tree, _Throwaway(containers))
+            lineage = _lineage(
+                node.name, {edge.child: edge.parent for edge in graph.edges if edge.via == "from"}
+            )
+            results = run_contracts(
+                _suites(workspace, lineage), image.config.config, tree, _Throwaway(containers)
+            )
             yield Report(ref, tuple(Verdict(owner, result) for owner, result in results))
 
 
@@ -96,13 +100,20 @@ class _Throwaway:
     containers: Containers
 
     def __call__(
-        self, argv: Sequence[str], env: Sequence[tuple[str, str]], user: str, before: Sequence[Sequence[str]], /
+        self,
+        argv: Sequence[str],
+        env: Sequence[tuple[str, str]],
+        user: str,
+        before: Sequence[Sequence[str]],
+        /,
     ) -> Completed:
         # Set-up commands share the container with the test: one shell runs them all, the last with exec, so that
         # its exit code and outputs are the container's own.
         command = argv
         if before:
-            script = " && ".join([*(f"{_quoted(words)} >/dev/null" for words in before), f"exec {_quoted(argv)}"])
+            script = " && ".join(
+                [*(f"{_quoted(words)} >/dev/null" for words in before), f"exec {_quoted(argv)}"]
+            )
             command = ("/bin/sh", "-c", script)
         out, err = bytearray(), bytearray()
         code = self.containers.run(command, env, user, out.extend, err.extend)
