@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 import structlog
@@ -77,8 +78,8 @@ class Runtime:
             self.readiness.switch_off("stopping")
             follower.cancel()
             self._log.info("stopping", seconds=self.settings.shutdown_seconds)
-            await self.grpc.stop(self.settings.shutdown_seconds)
         finally:
+            await self.grpc.stop(self.settings.shutdown_seconds)
             await self._stop_http(*http)
         self._log.info("stopped")
 
@@ -93,13 +94,14 @@ class Runtime:
             timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
         )
         server = _Server(config)
-        # uvicorn ends the process when it cannot bind; a socket of our own tells us instead.
+        # uvicorn would end the process when it cannot bind, so the socket is ours.
+        family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
         try:
-            socket = config.bind_socket()
-        except SystemExit as error:
-            raise OSError(f"cannot listen on {settings.http_host}:{settings.http_port}") from error
-        self.http_port = socket.getsockname()[1]
-        task = asyncio.create_task(server.serve(sockets=[socket]))
+            listener = socket.create_server((settings.http_host, settings.http_port), family=family)
+        except OSError as error:
+            raise OSError(f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}") from error
+        self.http_port = listener.getsockname()[1]
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn has no event for it
             await asyncio.sleep(0.01)
         return server, task

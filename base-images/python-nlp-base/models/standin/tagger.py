@@ -58,6 +58,7 @@ def features(words: Sequence[str], known: Sequence[str], at: int, previous: str,
     yield f"lk={'-start-' if at == 0 else known[at - 1]}"
     yield f"rk={'-end-' if last else known[at + 1]}"
     yield f"k,rk={known[at]} {'-end-' if last else known[at + 1]}"
+    yield f"l,k={left} {known[at]}"
     yield f"re={right[-2:]}"
     if at + 2 < len(words):
         yield f"rr={known[at + 2]}"
