@@ -44,6 +44,7 @@ def test_stages_and_indices_are_no_images():
     )
     assert set() == edges(found)
     assert found.external == ("debian", "debian:12")
+    assert found.diagnostics == ()
 
 
 def test_an_alias_is_no_stage_before_it_exists():

@@ -152,6 +152,9 @@ def test_an_official_name_after_a_file_name_stays_official():
     assert index.find(Reference.parse("alpine:3.20")) is None
     assert index.find(Reference.parse("me/alpine:3.20")) == "alpine"
     assert index.find(Reference.parse("tools")) == "tools"
+    alone = NameIndex(name_images(["python/Dockerfile.prod"], "tree"))
+    assert alone.find(Reference.parse("python:3.11")) is None
+    assert alone.find(Reference.parse("me/python:3.11")) == "prod"
 
 
 @pytest.mark.parametrize(

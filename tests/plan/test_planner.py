@@ -187,7 +187,9 @@ def test_a_lost_image_is_built_again():
     world = World()
     world.build()
     world.finished.discard(world.plan()["nlp"].key)
-    assert told(world.plan()) == {"nlp": [("FIRST_BUILD", "the finished image is no longer in the store")]}
+    assert told(world.plan()) == {
+        "nlp": [("FIRST_BUILD", "the store no longer has it as a child of what it stands on")]
+    }
 
 
 def test_a_parent_built_alone_meanwhile_is_told():

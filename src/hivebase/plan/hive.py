@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import posixpath
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -149,14 +150,13 @@ class Hive:
         Raises:
             UsageError: there is none; the nearest name is in the hint.
         """
-        by_name = {image.name: image for image in self.images}
-        if name in by_name:
-            return by_name[name]
+        short = name.removeprefix(f"{self.name}/").partition(":")[0]
+        for wanted in (name, short):
+            # The images are sorted by name.
+            place = bisect_left(self.images, wanted, key=lambda image: image.name)
+            if place < len(self.images) and self.images[place].name == wanted:
+                return self.images[place]
         endings = [image for image in self.images if f"/{image.name}".endswith(f"/{name}")]
-        tagged = f"{self.name}/"
-        short = name.removeprefix(tagged).rpartition(":")[0] if ":" in name else name.removeprefix(tagged)
-        if short in by_name:
-            return by_name[short]
         if len(endings) == 1:
             return endings[0]
         if endings:
@@ -164,7 +164,7 @@ class Hive:
                 f"more than one image is called {name!r}",
                 hint="write " + " or ".join(repr(image.name) for image in endings),
             )
-        raise _unknown(name, sorted(by_name))
+        raise _unknown(name, [image.name for image in self.images])
 
     def find(self, reference: Reference, child: str) -> str | None:
         """Return the image that ``reference`` in ``child`` means, or None for an external one.
