@@ -39,7 +39,7 @@ class MemoryListing:
             self._facts[path] = FileFact("symlink", 0o777, 0, value[3:])
         else:
             content, mode = value if isinstance(value, tuple) else (value, 0o644)
-            data = content.encode() if isinstance(content, str) else content
+            data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
             self._facts[path] = FileFact("file", mode, len(data))
             self._content[path] = data
 
