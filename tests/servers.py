@@ -18,13 +18,13 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 START_SECONDS = 20.0
 PACKAGES = {
@@ -147,7 +147,8 @@ def dockerd(directory: Path) -> Iterator[str]:
             yield address
     finally:
         # What a daemon mounted may outlive it, and would keep the directory from being removed.
-        mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if f" {home}/" in line]  # noqa: PTH123, SIM115
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+        mounts = [line.split()[4] for line in lines if f" {home}/" in line]
         for mount in reversed(mounts):
             subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=10)
 

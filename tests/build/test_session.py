@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gzip
+import http.server
 import re
+import threading
 
 import pytest
 
@@ -18,6 +22,25 @@ CHAIN = {
     "child/greeting": "hello\n",
     "other/Dockerfile": "FROM base\nRUN echo other >> /from\n",
 }
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def http_server(directory):
+    """Serve a directory on a free loopback port."""
+    handler = functools.partial(_Quiet, directory=directory)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _statuses(results):
@@ -210,3 +233,16 @@ def test_an_unreachable_base_is_one_clear_message(hive):
     assert "nobody/has:this" in done.stderr
     assert re.search(r"try: .*hivebase import", done.stderr)
     assert "Traceback" not in done.stderr
+
+
+def test_an_added_file_is_followed_to_its_server(hive, tmp_path):
+    """ADD of a URL is keyed by what the server has, not by the URL."""
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served/file").write_text("one\n")
+    with http_server(tmp_path / "served") as address:
+        hive.write({"x/Dockerfile": f"FROM busybox:1\nADD {address}/file /file\n"})
+        assert hive.build()["x"]["status"] == "built"
+        assert hive.build()["x"]["status"] == "cached"
+        (tmp_path / "served/file").write_text("two\n")
+        assert hive.build()["x"]["status"] == "built"
+        assert hive.cat("x", "/file") == "two\n"

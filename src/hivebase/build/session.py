@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hivebase.build.execute import ImageResult
     from hivebase.build.stage import Doer
     from hivebase.build.workspace import Workspace
-    from hivebase.layers.remote import Remote
+    from hivebase.layers.fetch import RemoteFiles
     from hivebase.layers.snapshots import Snapshots
     from hivebase.oci.model import Platform
     from hivebase.oci.store import Store
@@ -90,7 +90,7 @@ class Session:
         options: Options,
         *,
         pull: Puller | None = None,
-        remote: Remote | None = None,
+        remote: RemoteFiles | None = None,
         listener: Listener = silent,
     ) -> None:
         if options.version:
@@ -255,8 +255,16 @@ class Session:
                     image.name: previous_inputs(self.store, self.reference(image.name)) for image in images
                 },
                 complete=lambda key: finished(self.store, key) is not None,
+                made_here=frozenset(key for key, base in self._bases.items() if base.stand_ins),
+                remote=self._remote_key,
             ),
         )
+
+    def _remote_key(self, source: str, checksum: str, keep_git_dir: bool) -> str:  # noqa: FBT001 -- PlanInputs.remote
+        """Return what identifies the content of an ADD from a network."""
+        if self._remote is None:
+            return source
+        return self._remote.key(source, checksum, keep_git_dir=keep_git_dir)
 
     def _find_bases(self, *, online: bool) -> None:
         finder = self._finder(online=online)

@@ -6,6 +6,7 @@ Verbs are loaded when they are called, so that ``hivebase --help`` does not pay 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -14,7 +15,7 @@ import click
 
 from hivebase import __version__
 from hivebase.cli.output import report_error
-from hivebase.errors import HivebaseError, InterruptedByUserError, SystemFaultError, UsageError
+from hivebase.errors import HivebaseError, InterruptedByUserError, UsageError
 
 VERBS = {
     "build": "Build images of the hive, in dependency order.",
@@ -90,6 +91,7 @@ def hivebase(ctx: click.Context, directory: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
+    _print_anything()
     try:
         # standalone_mode off: our exit codes and our error format, not click's.
         code: Any = hivebase.main(args=arguments, prog_name="hivebase", standalone_mode=False)
@@ -111,11 +113,16 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader (head, less) has gone: not an error. Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except OSError as error:
-        report_error(
-            SystemFaultError(
-                f"the system refused: {error.strerror or error}", where=str(error.filename or "")
-            )
-        )
-        code = SystemFaultError.exit_code
+    except Exception as error:  # noqa: BLE001 -- whatever it is, a user gets one message and an exit code
+        from hivebase.build.failures import told  # noqa: PLC0415 -- only on this path
+
+        report_error(told(error))
+        code = told(error).exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _print_anything() -> None:
+    """Let names that the terminal's encoding does not have be printed as escapes, not end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

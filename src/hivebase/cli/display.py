@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from hivebase.cli.output import colours, note
+from hivebase.layers.sandbox.output import clean_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ class Display:
             text = f"  {subject}  {now - since:4.0f}s  {' '.join(what.split())}"
             if tail:
                 text += f"  | {tail[-1].strip()}"
-            text = text[: columns - 1]
+            text = clean_line(text)[: columns - 1]
             sys.stderr.write((f"\x1b[36m{text}\x1b[0m" if colours() else text) + "\n")
         self._drawn = len(self._running)
         sys.stderr.flush()

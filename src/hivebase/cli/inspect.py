@@ -18,8 +18,7 @@ def command(directory: str, image: str, as_json: bool) -> None:
     IMAGE is a reference in the store, or the name of an image of the hive.
     """
     from hivebase.build.lookup import find_image  # noqa: PLC0415 -- verbs load what they use
-    from hivebase.inspect.sizes import unpacked_size  # noqa: PLC0415
-    from hivebase.inspect.summary import summarise  # noqa: PLC0415
+    from hivebase.inspect.summary import layer_sizes, summarise  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
 
     store = Store.open()
@@ -31,11 +30,15 @@ def command(directory: str, image: str, as_json: bool) -> None:
             "digest": layer.digest,
             "diff_id": diff_id,
             "compressed_size": layer.size,
-            "size": unpacked_size(store, layer),
+            "size": size,
             "created_by": by,
         }
-        for layer, diff_id, by in zip(
-            found.manifest.layers, found.config.rootfs.diff_ids, made_by, strict=True
+        for layer, diff_id, size, by in zip(
+            found.manifest.layers,
+            found.config.rootfs.diff_ids,
+            layer_sizes(store, found),
+            made_by,
+            strict=True,
         )
     ]
     if as_json:

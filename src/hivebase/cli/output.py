@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hivebase.errors import TRACEBACK, InternalError
+from hivebase.layers.sandbox.output import clean_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,8 +22,8 @@ SCHEMA_VERSION = 1
 
 
 def emit(text: str) -> None:
-    """Print a result."""
-    click.echo(text)
+    """Print a result. Names come from other people's files: what could steer a terminal is made visible."""
+    click.echo(clean_line(text))
 
 
 def emit_json(document: dict[str, object]) -> None:
@@ -30,7 +33,7 @@ def emit_json(document: dict[str, object]) -> None:
 
 def note(text: str) -> None:
     """Tell something that is not a result."""
-    click.echo(text, err=True)
+    click.echo(clean_line(text), err=True)
 
 
 def colours() -> bool:
@@ -40,7 +43,11 @@ def colours() -> bool:
 
 def report_error(error: HivebaseError) -> None:
     """Print an error: what, where, why, what to do."""
-    text = f"error[{error.code}]: {error}"
+    if isinstance(error, InternalError) and error.__cause__ and os.environ.get(TRACEBACK) == "1":
+        import traceback  # noqa: PLC0415 -- only for those who asked
+
+        traceback.print_exception(error.__cause__)
+    text = clean_line(f"error[{error.code}]: {error}")
     if colours():
         head, sep, rest = text.partition(": ")
         text = click.style(head, fg="red", bold=True) + sep + rest

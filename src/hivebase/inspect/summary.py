@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hivebase.inspect.sizes import compressed_size, unpacked_size
+from hivebase.digest import Digest
 from hivebase.oci.annotations import BASE_NAME, STAND_INS
 from hivebase.oci.model import INDEX
+from hivebase.oci.sizes import compressed_size, content_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +58,18 @@ def summarise(store: Store, ref: str, image: Image) -> Summary:
     return Summary(
         ref=ref,
         digest=image.descriptor.digest,
-        size=sum(unpacked_size(store, layer) for layer in layers),
+        size=sum(layer_sizes(store, image)),
         compressed_size=compressed_size(layers),
         layers=len(layers),
         base=image.manifest.annotations.get(BASE_NAME, ""),
         stand_ins=tuple(filter(None, label.split(","))),
     )
+
+
+def layer_sizes(store: Store, image: Image) -> list[int]:
+    """Return the bytes of each layer's tar, lowest first."""
+    pairs = zip(image.manifest.layers, image.config.rootfs.diff_ids, strict=True)
+    return [content_size(store, layer.digest, Digest.parse(diff_id)) for layer, diff_id in pairs]
 
 
 def summaries(store: Store, *, everything: bool = False) -> Iterator[Summary]:

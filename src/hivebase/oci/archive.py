@@ -6,17 +6,17 @@ Both are deterministic: one image and one name, one file, byte for byte.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 import stat
 from typing import TYPE_CHECKING, BinaryIO
 
 from hivebase import fs
-from hivebase.digest import CHUNK, Digest
+from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError
 from hivebase.oci.imports import import_path
 from hivebase.oci.inflate import inflated
 from hivebase.oci.model import INDEX, REF_NAME, Descriptor, Index, canonical_json
+from hivebase.oci.sizes import content_size
 from hivebase.reference import Reference
 from hivebase.tar import Entry, Writer
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["export_docker", "export_oci", "import_path", "write_docker", "write_oci"]
 
 _CONTAINERD_NAME = "io.containerd.image.name"
-_SIZES = "layer-size"  # records: what a layer's blob inflates to
 
 
 def export_oci(store: Store, image: Image, ref: str, file: Path) -> None:
@@ -105,7 +104,7 @@ def write_docker(store: Store, image: Image, refs: Sequence[str], stream: Binary
     }
     # Before the first byte is written: half an archive in a pipe is worth less than an error.
     layers = {
-        diff_id: (layer.digest, _size(store, layer.digest, diff_id))
+        diff_id: (layer.digest, content_size(store, layer.digest, diff_id))
         for diff_id, layer in zip(diff_ids, image.manifest.layers, strict=True)
     }
     writer = Writer(stream.write)
@@ -117,25 +116,6 @@ def write_docker(store: Store, image: Image, refs: Sequence[str], stream: Binary
             _expect_end(content, digest)
             _expect_end(blob, digest)
     writer.close()
-
-
-def _size(store: Store, digest: str, diff_id: Digest) -> int:
-    """Return the bytes of a layer's content, and check its DiffID the first time."""
-    key = Digest.parse(digest)
-    size = (store.record(_SIZES, key) or {}).get("size")
-    if isinstance(size, int):
-        return size
-    state, size = hashlib.sha256(), 0
-    with store.open_blob(digest) as blob, inflated(blob, where=digest) as content:
-        while chunk := content.read(CHUNK):
-            state.update(chunk)
-            size += len(chunk)
-    if Digest.from_hash(state) != diff_id:
-        raise CorruptContentError(
-            f"the content of the layer {digest} has digest {Digest.from_hash(state)}, expected {diff_id}"
-        )
-    store.put_record(_SIZES, key, {"size": size})
-    return size
 
 
 def _add(writer: Writer, name: str, data: bytes) -> None:

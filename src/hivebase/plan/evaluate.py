@@ -19,7 +19,7 @@ from hivebase.plan.files import EmptyListing
 from hivebase.plan.scope import Scope
 from hivebase.plan.sources import BaseFact, Sources, UnknownBaseError
 from hivebase.plan.stages import StageDraft
-from hivebase.plan.steps import ImageSource, StagePlan
+from hivebase.plan.steps import CopyStep, ImageSource, StagePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +37,10 @@ def _nobody(_reference: Reference) -> str | None:
     return None
 
 
+def _as_written(source: str, _checksum: str, _keep_git_dir: bool) -> str:  # noqa: FBT001 -- as RemoteKey says
+    return source
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluateInputs:
     """All that a Dockerfile's meaning depends on besides its text.
@@ -50,6 +54,8 @@ class EvaluateInputs:
         images: images of the hive by name.
         context: the build context, ignore file applied.
         find: returns the hive's image that a reference means, or None.
+        remote: returns what identifies the content of an ADD from a network, given the URL or repository, its
+            checksum, and whether the repository's own directory is kept; by default the name stands for it.
         target: stage to build, empty for the last.
         onbuild: whether triggers of bases are run; a base with triggers is refused otherwise.
     """
@@ -62,6 +68,7 @@ class EvaluateInputs:
     images: Mapping[str, BaseFact] = field(default_factory=dict)
     context: FileListing = field(default_factory=EmptyListing)
     find: Callable[[Reference], str | None] = _nobody
+    remote: Callable[[str, str, bool], str] = _as_written
     target: str = ""
     onbuild: bool = True
 
@@ -138,6 +145,10 @@ class _Evaluator:
         if source.kind == "stage":
             return self.plans[int(source.ref)].tree_key
         return self._fact(source).digest
+
+    def remote(self, source: str, step: CopyStep) -> str:
+        """Return what identifies the content of a URL or repository."""
+        return self._inputs.remote(source, step.checksum, step.keep_git_dir)
 
     def warn(self, line: int, text: str) -> None:
         """Take a remark."""

@@ -45,6 +45,8 @@ class PlanInputs:
         target: stage to build of the selected images, empty for the last.
         release: refuse external bases that are not pinned, and ``latest``.
         stand_ins: given to Dockerfiles as ``HIVEBASE_STAND_INS``.
+        made_here: external images, by their name in ``bases``, that are stand-ins and so cannot be pinned.
+        remote: as in ``EvaluateInputs``.
     """
 
     names: Sequence[str] = ()
@@ -60,6 +62,8 @@ class PlanInputs:
     target: str = ""
     release: bool = False
     stand_ins: StandIns = "auto"
+    made_here: frozenset[str] = frozenset()
+    remote: Callable[[str, str, bool], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,7 @@ class _Planner:
                 find=lambda reference: self._hive.find(reference, image.name),
                 target=self._target(image),
                 onbuild=self._hive.settings.policy.get("onbuild", True) is not False,
+                **({"remote": inputs.remote} if inputs.remote else {}),
             ),
         )
 
@@ -245,7 +250,7 @@ class _Planner:
                     else "latest is no version",
                     hint="build once with the registry reachable and commit hivebase.lock",
                 )
-            if not pinned:
+            if not pinned and key not in self._inputs.made_here:
                 remarks.append(f"{image.dockerfile}: {written} is not pinned by hivebase.lock")
         return tuple(remarks)
 

@@ -49,6 +49,9 @@ class Surroundings(Protocol):
     def content(self, source: ImageSource) -> Digest:
         """Return the tree key or digest of ``source``."""
 
+    def remote(self, source: str, step: CopyStep) -> str:
+        """Return what identifies the content of a URL or repository that ``step`` adds."""
+
     def warn(self, line: int, text: str) -> None:
         """Take a remark."""
 
@@ -290,7 +293,8 @@ class StageDraft:
         items = select(self.around.context, local, parents=step.parents, exclude=step.exclude)
         for item in items:
             self.around.uses(item.source, keys.fact_text(self.around.context, item.source, item.fact))
-        return keys.selection(self.around.context, items)
+        fetched = [self.around.remote(source, step) for source in step.sources if source not in local]
+        return [*keys.selection(self.around.context, items), *fetched]
 
     def _destination(self, text: str, *, many: bool) -> str:
         """Return the absolute destination, with a ``/`` at its end when it names a directory.
