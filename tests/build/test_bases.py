@@ -9,7 +9,7 @@ import pytest
 from hivebase.build.bases import BaseFinder
 from hivebase.digest import Digest
 from hivebase.errors import NotFoundError, PolicyError, UnreachableError
-from hivebase.oci.annotations import STAND_INS
+from hivebase.oci.annotations import STAND_IN_FORMAT, STAND_INS
 from hivebase.oci.model import ImageConfig, Platform, RunConfig
 from hivebase.oci.store import Store
 from tests.servers import docker_registry
@@ -118,6 +118,14 @@ def test_a_stand_in_is_nobodys_pinned_content(store):
     store.tag(NAME, _image(store, NAME))
     finder = _finder(store, pins={f"docker.io/library/{NAME}": Digest.of(b"official")})
     assert finder.find(NAME).stand_ins == (NAME,)
+
+
+def test_a_stand_in_made_in_an_older_way_is_made_again(store):
+    """An update of hivebase that makes better stand-ins is not hidden by what the store has."""
+    config = ImageConfig(architecture="amd64", os="linux", config=RunConfig(labels={STAND_INS: NAME}))
+    store.tag(NAME, store.put_image(config, [], annotations={STAND_IN_FORMAT: "0"}))
+    made = _image(store, NAME)
+    assert _finder(store, "bootstrap", make=lambda *_: made).find(NAME).top == made.digest
 
 
 @pytest.mark.root

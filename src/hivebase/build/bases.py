@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from hivebase.digest import Digest
 from hivebase.errors import NotFoundError, UnreachableError
-from hivebase.oci.annotations import STAND_INS
+from hivebase.layers.bootstrap.recipe import FORMAT
+from hivebase.oci.annotations import STAND_IN_FORMAT, STAND_INS
 from hivebase.progress import Event, Listener, silent
 from hivebase.reference import Reference
 
@@ -114,8 +115,10 @@ class BaseFinder:
         if descriptor is None:
             return None
         base = self._base(reference.shortest, descriptor)
-        if self.mode == "registry" and base.stand_ins:
-            return None
+        if base.stand_ins:
+            made = base.image.manifest.annotations.get(STAND_IN_FORMAT, str(FORMAT))
+            if self.mode == "registry" or made != str(FORMAT):
+                return None
         # A pin speaks about the official image: it neither blesses nor forbids a stand-in.
         pin = reference.digest or self.pins.get(reference.canonical)
         if pin is not None and not base.stand_ins and base.top != pin:

@@ -14,7 +14,7 @@ from hivebase.layers.bootstrap.recipe import FORMAT, recipe_for
 from hivebase.layers.diff import layer_from_upper
 from hivebase.layers.layer import LayerWriter
 from hivebase.layers.tree import StackedTree
-from hivebase.oci.annotations import CREATED, STAND_INS
+from hivebase.oci.annotations import CREATED, STAND_IN_FORMAT, STAND_INS
 from hivebase.oci.model import History, ImageConfig, RootFS, RunConfig
 from hivebase.oci.platforms import host_platform
 from hivebase.progress import Event, Listener
@@ -61,7 +61,9 @@ class StandInBases:
             rootfs=RootFS(diff_ids=(layer.diff_id,)),
             history=(History(created=created, created_by=by, comment="hivebase"),),
         )
-        descriptor = self.store.put_image(config, [layer.descriptor], annotations={CREATED: created})
+        descriptor = self.store.put_image(
+            config, [layer.descriptor], annotations={CREATED: created, STAND_IN_FORMAT: str(FORMAT)}
+        )
         self.listener(
             Event(
                 recipe.name,

@@ -7,3 +7,6 @@ VERSION = "org.opencontainers.image.version"
 
 STAND_INS = "io.hivebase.stand-ins"
 """Label: comma-separated names of what in the image is not the official content."""
+
+STAND_IN_FORMAT = "io.hivebase.stand-ins.format"
+"""Annotation of a bootstrapped base: the version of the way in which it was made."""

@@ -17,7 +17,7 @@ _APT = """\
 Acquire::GzipIndexes "true";
 Acquire::Languages "none";
 Apt::AutoRemove::SuggestsImportant "false";
-Binary::apt::APT::Keep-Downloaded-Packages "false";
+APT::Keep-Downloaded-Packages "false";
 Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 """

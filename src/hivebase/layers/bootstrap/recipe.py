@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hivebase.reference import Reference
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same Debian packages would give another tree."""
 
 MARKERS = "usr/share/hivebase/stand-ins.d"
