@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from tests.servers import docker_registry
 
 from hivebase.build.bases import BaseFinder
 from hivebase.digest import Digest
@@ -12,7 +13,6 @@ from hivebase.errors import NotFoundError, PolicyError, UnreachableError
 from hivebase.oci.annotations import STAND_IN_FORMAT, STAND_INS
 from hivebase.oci.model import ImageConfig, Platform, RunConfig
 from hivebase.oci.store import Store
-from tests.servers import docker_registry
 
 AMD64 = Platform(architecture="amd64", os="linux")
 NAME = "python:3.11-slim"
