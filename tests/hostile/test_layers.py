@@ -122,6 +122,7 @@ REFUSED = {
     "hard link to the root": make.hardlink("a", "../.."),
     "hard link to itself": make.hardlink("a", "a"),
     "hard link to the host": make.hardlink("a", "/proc/self/root/etc/passwd"),
+    "a link replaced through itself": make.symlink("s", ".") + make.file("s/s") + make.file("s/t"),
     "circle of links": make.symlink("a", "b") + make.symlink("b", "a") + make.file("a/x"),
     "component over 255 bytes": make.pax({"path": "n" * 256}) + make.file("x"),
     "attribute over 64 KiB": make.pax({"SCHILY.xattr.user.x": b"x" * 70_000}) + make.file("x"),

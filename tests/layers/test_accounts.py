@@ -117,7 +117,7 @@ HOSTILE = {
     "fifo": make.fifo("etc/passwd"),
     "device": make.device("etc/passwd", 1, 5),
     "directory": make.directory("etc/passwd"),
-    "too large": make.file("etc/passwd", b"x" * (MAX_FILE + 1)),
+    "too large": make.file("etc/passwd", b"bob:x:7:8::/:\n" + b"x" * MAX_FILE),
     "circle of links": make.symlink("etc/passwd", "passwd"),
 }
 

@@ -141,6 +141,21 @@ def test_what_was_copied_up_unchanged_is_left_out(step):
     assert names(step, script) == ["etc", "etc/b"]
 
 
+def test_a_change_with_the_old_size_and_time_is_kept(step):
+    """Where everything else agrees, contents are compared."""
+    assert names(step, "printf xyz > etc/a; touch -d @101 etc/a; chown 5 etc/a") == ["etc", "etc/a"]
+
+
+def test_a_new_name_for_a_lower_file_brings_both_names(step):
+    """The old name is copied up with the new one; the layer keeps them one file."""
+    step.run("ln etc/a etc/a2")
+    _, *files = [entry for entry, _ in step.blobs.entries(committed(step))]
+    assert [(entry.name, entry.kind, entry.link) for entry in files] == [
+        ("etc/a", "file", ""),
+        ("etc/a2", "hardlink", "etc/a"),
+    ]
+
+
 def test_a_file_that_was_only_touched_is_kept(step):
     """As in BuildKit: another time is a change, if it is still one after times are clamped."""
     assert names(step, "touch -d @50 etc/a; touch -d @102 etc/b") == ["etc", "etc/a"]
