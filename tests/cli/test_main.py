@@ -10,10 +10,10 @@ import sys
 
 import click
 import pytest
+from tests.hives import TestHive
 
 from hivebase.cli import VERBS, hivebase, main
 from hivebase.errors import HivebaseError
-from tests.hives import TestHive
 
 HEAVY = {"boto3", "hypothesis", "requests", "rich", "ssl", "urllib3", "yaml"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.build.materialise import materialise
@@ -24,20 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from hivebase.build.secrets import Secrets
     from hivebase.layers.snapshots import Snapshots
     from hivebase.layers.sources import Source
     from hivebase.plan.steps import ImageSource, MountSpec
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Secrets:
-    """What the user gives to steps: secret values by id, and agent sockets by id."""
-
-    values: Mapping[str, bytes] = field(default_factory=dict)
-    agents: Mapping[str, Path] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return f"Secrets({', '.join(sorted(self.values))})"
 
 
 class MountBinder:

@@ -6,8 +6,9 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hivebase.build.bind import MountBinder, Secrets
+from hivebase.build.bind import MountBinder
 from hivebase.build.scratch import scratch
+from hivebase.build.secrets import Secrets
 from hivebase.build.stage import tree_of
 from hivebase.errors import BuildError, PolicyError
 from hivebase.layers.accounts import user_ids

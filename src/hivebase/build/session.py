@@ -18,11 +18,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from hivebase.build.bases import Base, BaseFinder, BaseMode, Puller
-from hivebase.build.bind import Secrets
 from hivebase.build.epoch import DEFAULT, build_epoch
 from hivebase.build.images import finished, previous_inputs
+from hivebase.build.secrets import Secrets
 from hivebase.digest import Digest
-from hivebase.errors import NotFoundError, UsageError
+from hivebase.errors import HivebaseError, NotFoundError, UsageError
 from hivebase.fs import atomic_write
 from hivebase.layers.context import Context
 from hivebase.layers.hashing import HashCache
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hivebase.build.workspace import Workspace
     from hivebase.layers.fetch import RemoteFiles
     from hivebase.layers.snapshots import Snapshots
-    from hivebase.oci.model import Platform
+    from hivebase.oci.model import Descriptor, Platform
     from hivebase.oci.store import Store
     from hivebase.plan.hive import HiveImage
     from hivebase.plan.steps import ImagePlan
@@ -105,6 +105,7 @@ class Session:
         self._contexts: dict[str, Context] = {}
         self._lock = threading.Lock()
         self._bases: dict[str, Base] = {}
+        self._ready: dict[str, Descriptor] = {}
         self._stack = ExitStack()
         self._names = _selection(workspace, options)
 
@@ -143,6 +144,8 @@ class Session:
             UsageError: the hive, a Dockerfile or a context is wrong.
             SystemFaultError: a base cannot be had.
         """
+        # From here on: what is found now must still be there when it is built on (fault S-5).
+        self._stack.enter_context(self.store.lease())
         self._find_bases(online=True)
         return self._planned()
 
@@ -167,6 +170,7 @@ class Session:
             self.store,
             snapshots,
             {item.name: self.reference(item.name) for item in plans},
+            self._ready,
             self._bases,
             self._doers(snapshots),
             self.epoch,
@@ -175,8 +179,7 @@ class Session:
         )
         with self.store.lease():
             results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
-        for context in self._contexts.values():
-            context.save()
+        self._remember_hashes()
         return results
 
     def close(self) -> None:
@@ -203,6 +206,14 @@ class Session:
                     hashes=HashCache.open(self.store.state, root),
                 )
             return self._contexts[image.name]
+
+    def _remember_hashes(self) -> None:
+        for name, context in self._contexts.items():
+            try:
+                context.save()
+            except (HivebaseError, OSError) as error:
+                # They save time in the next build; this one has succeeded without them.
+                self.listener(Event(name, "note", f"the context's digests are not kept: {error}"))
 
     def _doers(self, snapshots: Snapshots) -> Callable[[str], Doer]:
         from hivebase.build.embedded import Embedded  # noqa: PLC0415 -- a plan alone needs no engine
@@ -254,11 +265,18 @@ class Session:
                 previous={
                     image.name: previous_inputs(self.store, self.reference(image.name)) for image in images
                 },
-                complete=lambda key: finished(self.store, key) is not None,
+                complete=self._is_finished,
                 made_here=frozenset(key for key, base in self._bases.items() if base.stand_ins),
                 remote=self._remote_key,
             ),
         )
+
+    def _is_finished(self, name: str, key: Digest) -> bool:
+        """Tell whether the store has the image that ``key`` stands for, and remember which one that is."""
+        found = finished(self.store, self.reference(name), key)
+        if found is not None:
+            self._ready[name] = found
+        return found is not None
 
     def _remote_key(self, source: str, checksum: str, keep_git_dir: bool) -> str:  # noqa: FBT001 -- PlanInputs.remote
         """Return what identifies the content of an ADD from a network."""

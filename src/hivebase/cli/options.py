@@ -11,7 +11,7 @@ from hivebase.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hivebase.build.bind import Secrets
+    from hivebase.build.secrets import Secrets
 
 _MAX_SECRET = 500 << 10
 """Bytes; BuildKit's limit, so that what builds here builds there."""
@@ -41,7 +41,7 @@ def parse_secrets(secrets: Sequence[str], agents: Sequence[str]) -> Secrets:
     Raises:
         UsageError: a word is malformed, or its file or variable does not exist. Values are never in a message.
     """
-    from hivebase.build.bind import Secrets  # noqa: PLC0415 -- most commands have none
+    from hivebase.build.secrets import Secrets  # noqa: PLC0415 -- most commands have none
 
     values = {}
     for word in secrets:
