@@ -1,0 +1,53 @@
+"""The contracts beside the Dockerfiles can be read, and say what the project promises."""
+
+from __future__ import annotations
+
+import pytest
+from tests.base_images.hive import BASE_IMAGES, PARENTS
+
+from hivebase.inspect.contracts.schema import find, parse
+
+IMAGES = tuple(PARENTS)
+
+
+def contract(image: str):
+    path = find(BASE_IMAGES / image)
+    assert path is not None
+    return parse(path.read_text(), str(path))
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_each_image_has_a_contract_with_commands(image):
+    """As an unknown user, each test under a name of its own."""
+    found = contract(image)
+    names = [test.name for test in found.command_tests]
+    assert names
+    assert len(names) == len(set(names))
+    assert found.container_run_options.user == "12345:12345"
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("python-ml-base", ["gcc", "g++", "curl", "pip"]),
+        ("python-grpc-base", ["grpcio-tools", "grpcio-health-checking", "protobuf"]),
+        ("python-mlops-base", ["pandas", "scipy", "scikit-learn", "mlflow"]),
+        (
+            "python-nlp-base",
+            ["import pt_core_news_sm, en_core_web_sm", "import grpc; import spacy", "spacy.load"],
+        ),
+        ("python-specialist-base", ["neural_hive_specialists", "motor", "neo4j", "pybreaker", "--editable"]),
+    ],
+)
+def test_the_documented_checks_are_in_the_contract(image, words):
+    """What the documentation tells people to try is tried on every build."""
+    text = (BASE_IMAGES / image / "container-structure-test.yaml").read_text()
+    assert [word for word in words if word not in text] == []
+
+
+def test_an_inherited_contract_holds_nothing_that_a_child_must_change():
+    """Title, version and command differ from image to image; only their form is promised by the parent."""
+    for label in contract("python-ml-base").metadata_test.labels:
+        fixed = label.key.rpartition(".")[2] in {"licenses", "vendor"}
+        assert label.is_regex != fixed
+    assert contract("python-ml-base").metadata_test.cmd is None
