@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hivebase import errors
@@ -12,6 +14,7 @@ from hivebase import errors
     [
         (errors.BuildError, 1, "build-failed"),
         (errors.CorruptContentError, 1, "corrupt-content"),
+        (errors.InternalError, 1, "internal"),
         (errors.UsageError, 2, "usage"),
         (errors.SystemFaultError, 3, "environment"),
         (errors.NotFoundError, 3, "not-found"),
@@ -43,3 +46,15 @@ def test_a_dockerfile_error_points_at_its_column() -> None:
 def test_a_dockerfile_error_about_the_whole_file_names_no_line() -> None:
     """Line 0 means the file."""
     assert str(errors.DockerfileError("no FROM", path="Dockerfile")) == "Dockerfile: no FROM"
+
+
+def test_an_unforeseen_exception_is_told_with_its_place() -> None:
+    """The message names the exception and the line that raised it; the exception itself is kept as the cause."""
+    try:
+        raise KeyError("layer")
+    except KeyError as error:
+        told = errors.InternalError.of(error, where="base")
+        assert told.__cause__ is error
+    assert re.search(r"^base: hivebase made a mistake", str(told))
+    assert re.search(r"because of KeyError in test_errors\.py:\d+: 'layer'$", str(told), re.MULTILINE)
+    assert "HIVEBASE_TRACEBACK=1" in told.hint

@@ -5,6 +5,7 @@
     HivebaseError                 exit code
     ├── BuildError                1   a step, a build or a test of an image failed
     │   └── CorruptContentError   1   stored or received bytes are not what their digest says
+    ├── InternalError             1   hivebase itself is wrong
     ├── UsageError                2   the command line, hivebase.toml, a Dockerfile or a context is wrong
     │   └── DockerfileError       2   the same, with a file, a line and a caret
     ├── SystemFaultError          3   the machine or the network cannot do what is needed
@@ -18,6 +19,11 @@ step), *why*, and the *hint*: what to do next. The library raises; only the comm
 """
 
 from __future__ import annotations
+
+from pathlib import Path
+
+TRACEBACK = "HIVEBASE_TRACEBACK"
+"""Environment variable: ``1`` prints where an :class:`InternalError` came from."""
 
 
 class HivebaseError(Exception):
@@ -55,6 +61,28 @@ class CorruptContentError(BuildError):
     """Bytes do not match the digest, size or format under which they were stored or announced."""
 
     code = "corrupt-content"
+
+
+class InternalError(HivebaseError):
+    """An exception that nobody foresaw: a mistake in hivebase, told without a traceback."""
+
+    code = "internal"
+
+    @classmethod
+    def of(cls, error: BaseException, *, where: str = "") -> InternalError:
+        """Return the error that tells of ``error``: what it is and the place that raised it."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+        made = cls(
+            "hivebase made a mistake; this should not happen",
+            where=where,
+            why=f"of {type(error).__name__}{place}: {str(error)[:500] or 'no message'}",
+            hint=f"{TRACEBACK}=1 shows where it happened; please report that",
+        )
+        made.__cause__ = error
+        return made
 
 
 class UsageError(HivebaseError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from hivebase.build.intact import intact
 from hivebase.digest import Digest
-from hivebase.errors import NotFoundError, UnreachableError
+from hivebase.errors import CorruptContentError, NotFoundError, UnreachableError
 from hivebase.layers.bootstrap.recipe import FORMAT
 from hivebase.oci.annotations import STAND_IN_FORMAT, STAND_INS
 from hivebase.progress import Event, Listener, silent
@@ -87,7 +88,9 @@ class BaseFinder:
         if held is not None:
             return held
         reference = Reference.parse(written)
-        why = "it is not in the local store, and nothing else may be asked"
+        damaged = self.store.resolve(reference.shortest) is not None
+        why = "what the local store has is unfit" if damaged else "it is not in the local store"
+        why += ", and nothing else may be asked"
         if self.pull is not None and self.mode != "bootstrap":
             try:
                 return self._pulled(reference, self.pull)
@@ -109,12 +112,17 @@ class BaseFinder:
         )
 
     def held(self, written: str) -> Base | None:
-        """Return the image if the store already holds what would be used; ask nobody."""
+        """Return the image if the store already holds what would be used, intact; ask nobody."""
         reference = Reference.parse(written)
         descriptor = self.store.resolve(reference.shortest)
         if descriptor is None:
             return None
-        base = self._base(reference.shortest, descriptor)
+        try:
+            base = self._base(reference.shortest, descriptor)
+        except (CorruptContentError, NotFoundError):
+            return None
+        if not intact(self.store, base.image.descriptor.digest):
+            return None
         if base.stand_ins:
             made = base.image.manifest.annotations.get(STAND_IN_FORMAT, str(FORMAT))
             if self.mode == "registry" or made != str(FORMAT):

@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from hivebase.build.failures import told
 from hivebase.build.images import finish, publish
 from hivebase.build.scheduler import Job, run_jobs
 from hivebase.build.stage import SCRATCH, Built, StageBuilder
 from hivebase.build.stand_ins import stand_ins
-from hivebase.errors import BuildError, HivebaseError
+from hivebase.errors import HivebaseError, InterruptedByUserError
 from hivebase.plan.steps import CopyStep, ImageSource, RunStep
 from hivebase.progress import Event, Listener, silent
 
@@ -48,7 +49,7 @@ class ImageResult:
     status: Status
     digest: str = ""
     reasons: tuple[Reason, ...] = ()
-    error: BaseException | None = None
+    error: HivebaseError | None = None
     blame: str = ""
     seconds: float = 0.0
     stand_ins: tuple[str, ...] = ()
@@ -60,6 +61,7 @@ class Execution:
 
     Attributes:
         refs: reference in the store by image name.
+        ready: manifest of each image that is planned as cached, by name.
         bases: external images by their name in ``StagePlan.needs_external``.
         doer: returns the engine's hands for one image.
         forced: images whose steps are all done again.
@@ -68,13 +70,14 @@ class Execution:
     store: Store
     snapshots: Snapshots
     refs: Mapping[str, str]
+    ready: Mapping[str, Descriptor]
     bases: Mapping[str, Base]
     doer: Callable[[str], Doer]
     epoch: int
     forced: frozenset[str]
     listener: Listener = silent
     _started: dict[str, float] = field(default_factory=dict)
-    _finished: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = field(default_factory=dict)
+    _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = field(default_factory=dict)
 
     def run(
         self, plans: Sequence[ImagePlan], workers: int, cancel: threading.Event
@@ -86,13 +89,22 @@ class Execution:
         """
         jobs: dict[str, Job[Built]] = {}
         for plan in plans:
-            jobs.update(self._jobs(plan))
-        outcomes = run_jobs(jobs, workers, cancel)
+            for name, job in self._jobs(plan, cancel):
+                jobs[name] = Job(job.needs, self._guarded(plan.name, job.run))
+        try:
+            outcomes = run_jobs(jobs, workers, cancel)
+        except InterruptedByUserError:
+            open_ends = sum(plan.action == "build" and plan.name not in self._built for plan in plans)
+            raise InterruptedByUserError(
+                f"interrupted: {len(self._built)} images were built, {open_ends} were not and are as they were",
+                hint="build again; steps that ended are not repeated",
+            ) from None
         return tuple(self._result(plan, outcomes) for plan in plans)
 
-    def _jobs(self, plan: ImagePlan) -> Iterator[tuple[str, Job[Built]]]:
+    def _jobs(self, plan: ImagePlan, cancel: threading.Event) -> Iterator[tuple[str, Job[Built]]]:
         if plan.action == "cached":
-            yield _last(plan.name), Job((), lambda _: Built.of_image(self.store.image(self.refs[plan.name])))
+            digest = self.ready[plan.name].digest
+            yield _last(plan.name), Job((), lambda _: Built.of_image(self.store.image(digest)))
             return
         by_index = {stage.index: stage for stage in plan.stages}
         final = plan.stages[-1]
@@ -102,7 +114,32 @@ class Execution:
             ]
             yield _stage(plan.name, stage.index), Job(needs, self._stage_job(plan, stage))
         top = _stage(plan.name, final.index)
-        yield _last(plan.name), Job((top,), lambda built: self._publish(plan, by_index, built[top]))
+
+        def publish_it(results: Mapping[str, Built]) -> Built:
+            if cancel.is_set():
+                raise InterruptedByUserError("interrupted before the image was named")
+            return self._publish(plan, by_index, results[top])
+
+        yield _last(plan.name), Job((top,), publish_it)
+
+    def _guarded(
+        self, image: str, work: Callable[[Mapping[str, Built]], Built]
+    ) -> Callable[[Mapping[str, Built]], Built]:
+        """Return ``work`` with every failure told as one of ours, and to the listener."""
+
+        def run(results: Mapping[str, Built]) -> Built:
+            try:
+                return work(results)
+            except InterruptedByUserError:
+                raise
+            except Exception as error:
+                ours = told(error, where=image)
+                self.listener(Event(image, "failed", ours.what))
+                if ours is error:
+                    raise
+                raise ours from error
+
+        return run
 
     def _stage_job(self, plan: ImagePlan, stage: StagePlan) -> Callable[[Mapping[str, Built]], Built]:
         def run(results: Mapping[str, Built]) -> Built:
@@ -129,18 +166,7 @@ class Execution:
                 stage, find(stage.base), {source: find(source) for source in _sources(stage)}
             )
 
-        def guarded(results: Mapping[str, Built]) -> Built:
-            try:
-                return run(results)
-            except HivebaseError as error:
-                self.listener(Event(plan.name, "failed", error.what))
-                raise
-            except OSError as error:
-                # Whatever the machine refuses in the middle of a step belongs to this image, not to a traceback.
-                self.listener(Event(plan.name, "failed", str(error)))
-                raise BuildError(f"the system refused: {error}", where=plan.name) from error
-
-        return guarded
+        return run
 
     def _publish(self, plan: ImagePlan, stages: Mapping[int, StagePlan], built: Built) -> Built:
         names = stand_ins(self.store, self.snapshots, built)
@@ -153,7 +179,7 @@ class Execution:
         }
         publish(self.store, plan, ref, descriptor, parents)
         seconds = time.monotonic() - self._started.get(plan.name, time.monotonic())
-        self._finished[plan.name] = (descriptor, seconds, names)
+        self._built[plan.name] = (descriptor, seconds, names)
         self.listener(Event(plan.name, "done", f"built {ref}@{descriptor.digest[:19]}", seconds=seconds))
         return built
 
@@ -169,27 +195,28 @@ class Execution:
         return "scratch", ""
 
     def _digest(self, name: str) -> str:
-        """Return the digest of an image of the hive that is finished by now."""
-        descriptor = self.store.resolve(self.refs[name])
-        return descriptor.digest if descriptor else ""
+        """Return the digest of an image of the hive that is finished by now.
+
+        Not what its name stands for by now: another process may have given it to another build meanwhile.
+        """
+        return self._built[name][0].digest if name in self._built else self.ready[name].digest
 
     def _result(self, plan: ImagePlan, outcomes: Mapping[str, Outcome[Built]]) -> ImageResult:
         ref = self.refs[plan.name]
-        if plan.action == "cached":
-            descriptor = self.store.resolve(ref)
+        mine = [outcome for name, outcome in outcomes.items() if name.rpartition("#")[0] == plan.name]
+        error = next((outcome.error for outcome in mine if outcome.error is not None), None)
+        if error is not None:
             return ImageResult(
-                plan.name, ref, "cached", descriptor.digest if descriptor else "", plan.reasons
+                plan.name, ref, "failed", reasons=plan.reasons, error=told(error, where=plan.name)
             )
-        if plan.name in self._finished:
-            descriptor, seconds, names = self._finished[plan.name]
+        if plan.action == "cached":
+            return ImageResult(plan.name, ref, "cached", self._digest(plan.name), plan.reasons)
+        if plan.name in self._built:
+            descriptor, seconds, names = self._built[plan.name]
             return ImageResult(
                 plan.name, ref, "built", descriptor.digest, plan.reasons, seconds=seconds, stand_ins=names
             )
-        mine = [outcome for name, outcome in outcomes.items() if name.partition("#")[0] == plan.name]
-        errors = [outcome.error for outcome in mine if outcome.status == "failed"]
-        if errors:
-            return ImageResult(plan.name, ref, "failed", reasons=plan.reasons, error=errors[0])
-        blame = next((outcome.blame.partition("#")[0] for outcome in mine if outcome.blame), "")
+        blame = next((outcome.blame.rpartition("#")[0] for outcome in mine if outcome.blame), "")
         return ImageResult(plan.name, ref, "skipped", reasons=plan.reasons, blame=blame)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.build.epoch import rfc3339
+from hivebase.build.intact import intact
 from hivebase.digest import Digest
 from hivebase.oci.annotations import BASE_DIGEST, BASE_NAME, CREATED, STAND_INS
 from hivebase.oci.model import Descriptor, RootFS
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from hivebase.oci.store import Store
     from hivebase.plan.steps import ImagePlan
 
-_IMAGES = "image"
-_INPUTS = "inputs"
+IMAGES = "image"
+"""Namespace of the records of finished images: one per reference."""
 
 
 def finish(
@@ -62,7 +63,8 @@ def publish(
 ) -> None:
     """Give the finished image its name, and remember what it was made from.
 
-    The tag comes last: whoever sees it finds everything below it.
+    Everything below the name is in the store before it, and the record comes last: a build that is killed in
+    between leaves a whole image that the next build makes again from cached steps.
 
     Args:
         store: where to.
@@ -71,43 +73,56 @@ def publish(
         descriptor: of the manifest.
         parents: digest by reference, of the images of the hive that it was made from.
     """
-    if plan.key is not None:
-        document = {"descriptor": msgspec.to_builtins(descriptor, enc_hook=str), "parents": dict(parents)}
-        store.put_record(_IMAGES, plan.key, document)
-    store.put_record(_INPUTS, Digest.of(ref.encode()), {"inputs": dict(plan.inputs)})
-    store.tag(ref, descriptor)
+    record = _ImageRecord(str(plan.key), descriptor, dict(parents), dict(plan.inputs))
+    name = Digest.of(ref.encode())
+    # Two builds of one image may end at once: the name and the record must be of the same one.
+    with store.lock(f"publish-{name.hex}"):
+        store.tag(ref, descriptor)
+        store.put_record(IMAGES, name, msgspec.to_builtins(record, enc_hook=str))
 
 
-def finished(store: Store, key: Digest) -> Descriptor | None:
-    """Return the image that was built for ``key``, if the store still has all of it and its parents are the same.
+def finished(store: Store, ref: str, key: Digest) -> Descriptor | None:
+    """Return what ``ref`` names, if it is the image that was built for ``key`` and can be used as it is.
 
-    A parent that was built again without the cache has the same key and other layers: what stood on the old one
-    is not a child of the new one.
+    That is: the name was not moved since, every blob is intact, and the parents are the same. A parent that was
+    built again without the cache has the same key and other layers: what stood on the old one is not a child of
+    the new one.
     """
-    record = store.record(_IMAGES, key)
-    try:
-        document = msgspec.convert(record or {}, _ImageRecord)
-        descriptor = document.descriptor
-        for ref, digest in document.parents.items():
-            parent = store.resolve(ref)
-            if parent is None or parent.digest != digest:
-                return None
-        if not store.has(Digest.parse(descriptor.digest)):
-            return None
-        manifest = store.manifest(Digest.parse(descriptor.digest))
-    except msgspec.ValidationError:
+    record = _record(store, ref)
+    named = store.resolve(ref)
+    if record is None or named is None or record.key != key or record.descriptor.digest != named.digest:
         return None
-    blobs = (manifest.config, *manifest.layers)
-    return descriptor if all(store.has(Digest.parse(blob.digest)) for blob in blobs) else None
-
-
-class _ImageRecord(msgspec.Struct, frozen=True):
-    descriptor: Descriptor
-    parents: dict[str, str]
+    for parent, digest in record.parents.items():
+        now = store.resolve(parent)
+        if now is None or now.digest != digest:
+            return None
+    return named if intact(store, named.digest) else None
 
 
 def previous_inputs(store: Store, ref: str) -> Mapping[str, str] | None:
     """Return what the last successful build under ``ref`` was made from, or None."""
-    record = store.record(_INPUTS, Digest.of(ref.encode()))
-    inputs = (record or {}).get("inputs")
-    return {str(name): str(value) for name, value in inputs.items()} if isinstance(inputs, dict) else None
+    record = _record(store, ref)
+    return record.inputs if record is not None else None
+
+
+def _record(store: Store, ref: str) -> _ImageRecord | None:
+    try:
+        return msgspec.convert(store.record(IMAGES, Digest.of(ref.encode())), _ImageRecord)
+    except msgspec.ValidationError:
+        return None
+
+
+class _ImageRecord(msgspec.Struct, frozen=True):
+    """What is remembered of the last build of one reference.
+
+    Attributes:
+        key: of the plan.
+        descriptor: of the manifest.
+        parents: digest by reference, of the images of the hive that it was made from.
+        inputs: what the next plan is compared with.
+    """
+
+    key: str
+    descriptor: Descriptor
+    parents: dict[str, str]
+    inputs: dict[str, str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hivebase.build.images import IMAGES
 from hivebase.build.scratch import sweep
 from hivebase.build.stage import STEPS, cached_layer
 from hivebase.layers.snapshots import Snapshots
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from hivebase.oci.store import Store
 
-_DERIVED = ("image", "inputs", "stand-ins")
+_DERIVED = (IMAGES, "stand-ins")
 
 
 @dataclass(frozen=True, slots=True)

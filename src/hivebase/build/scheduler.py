@@ -5,20 +5,24 @@ Knows nothing of images: names, dependencies and callables in; one outcome per n
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import queue
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast
 
-from hivebase.errors import InterruptedByUserError
+from hivebase.errors import InterruptedByUserError, SystemFaultError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Collection, Mapping
 
 T = TypeVar("T")
 
 _POLL = 0.2
-"""Seconds between looks at the clock while jobs run: Python delivers Ctrl-C only between waits."""
+"""Seconds between looks around while jobs run: a signal may wake another thread than the one that waits."""
+
+_PATIENCE = 4.0
+"""Seconds that running jobs get to end after Ctrl-C. A step is over in two; a download may hang for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,59 +55,91 @@ def run_jobs(jobs: Mapping[str, Job[T]], workers: int, cancel: threading.Event) 
     Setting ``cancel`` starts no further job and is how running jobs are asked to stop.
 
     Raises:
-        InterruptedByUserError: Ctrl-C; running jobs were asked to stop and have ended.
+        InterruptedByUserError: Ctrl-C, or ``cancel`` was set. Running jobs were asked to stop and have ended; what
+            did not end in time is on a thread that dies with the process.
     """
-    outcomes: dict[str, Outcome[T]] = {}
-    waiting = dict(jobs)
-    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="hivebase") as pool:
-        running: dict[Future[T], str] = {}
+    return _Run(jobs, max(1, workers), cancel).run()
+
+
+class _Run(Generic[T]):
+    def __init__(self, jobs: Mapping[str, Job[T]], workers: int, cancel: threading.Event) -> None:
+        self._waiting = dict(jobs)
+        self._workers = workers
+        self._cancel = cancel
+        self._outcomes: dict[str, Outcome[T]] = {}
+        self._running: set[str] = set()
+        self._ended: queue.SimpleQueue[tuple[str, Outcome[T]]] = queue.SimpleQueue()
+
+    def run(self) -> dict[str, Outcome[T]]:
         try:
-            while waiting or running:
-                _start_ready(waiting, running, outcomes, pool, workers, cancel)
-                if not running:
+            while True:
+                self._start_ready()
+                if not self._running or self._cancel.is_set():
                     break
-                finished, _ = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    outcomes[running.pop(future)] = _outcome_of(future)
+                self._collect(_POLL)
         except KeyboardInterrupt:
-            cancel.set()
-            # The pool's exit waits for the running jobs, which now end by themselves.
-            raise InterruptedByUserError("interrupted; nothing was left half done") from None
-    if cancel.is_set():
-        raise InterruptedByUserError("interrupted; nothing was left half done")
-    return outcomes
+            self._cancel.set()
+        except BaseException:
+            self._cancel.set()
+            self._drain()
+            raise
+        if self._cancel.is_set():
+            self._drain()
+            raise InterruptedByUserError("interrupted; nothing was left half done")
+        return self._outcomes
 
-
-def _start_ready(
-    waiting: dict[str, Job[T]],
-    running: dict[Future[T], str],
-    outcomes: dict[str, Outcome[T]],
-    pool: ThreadPoolExecutor,
-    workers: int,
-    cancel: threading.Event,
-) -> None:
-    progressed = True
-    while progressed:
-        progressed = False
-        for name, job in list(waiting.items()):
-            blame = next(
-                (need for need in job.needs if need in outcomes and outcomes[need].status != "done"), None
-            )
-            if blame is not None:
-                outcomes[name] = Outcome("skipped", blame=outcomes[blame].blame or blame)
-                del waiting[name]
+    def _start_ready(self) -> None:
+        progressed = True
+        while progressed:
+            progressed = False
+            for name, job in list(self._waiting.items()):
+                blame = next(filter(self._is_lost, job.needs), None)
+                if blame is not None:
+                    self._outcomes[name] = Outcome("skipped", blame=self._outcomes[blame].blame or blame)
+                elif len(self._running) < self._workers and all(need in self._outcomes for need in job.needs):
+                    self._start(name, job)
+                else:
+                    continue
+                del self._waiting[name]
                 progressed = True
-            elif (
-                len(running) < workers and not cancel.is_set() and all(need in outcomes for need in job.needs)
-            ):
-                # Every needed job is done, so each of them has a result, even if it is None.
-                results = {need: cast("T", outcomes[need].result) for need in job.needs}
-                running[pool.submit(job.run, results)] = name
-                del waiting[name]
-    if cancel.is_set():
-        waiting.clear()
 
+    def _is_lost(self, name: str) -> bool:
+        return name in self._outcomes and self._outcomes[name].status != "done"
 
-def _outcome_of(future: Future[T]) -> Outcome[T]:
-    error = future.exception()
-    return Outcome("failed", error=error) if error is not None else Outcome("done", result=future.result())
+    def _start(self, name: str, job: Job[T]) -> None:
+        # Every needed job is done, so each of them has a result, even if it is None.
+        results = {need: cast("T", self._outcomes[need].result) for need in job.needs}
+
+        def work() -> None:
+            try:
+                outcome = Outcome("done", result=job.run(results))
+            except BaseException as error:  # noqa: BLE001 -- every end of a job is an outcome
+                outcome = Outcome("failed", error=error)
+            self._ended.put((name, outcome))
+
+        try:
+            # A daemon: what hangs in the network after Ctrl-C must not keep the process.
+            threading.Thread(target=work, name=f"hivebase-{name}", daemon=True).start()
+        except RuntimeError as error:
+            fault = SystemFaultError(
+                "cannot start a thread",
+                why=str(error),
+                hint="build fewer stages at once (-j 1), see ulimit -u",
+            )
+            self._outcomes[name] = Outcome("failed", error=fault)
+            return
+        self._running.add(name)
+
+    def _collect(self, timeout: float) -> None:
+        try:
+            name, outcome = self._ended.get(timeout=timeout)
+        except queue.Empty:
+            return
+        self._outcomes[name] = outcome
+        self._running.discard(name)
+
+    def _drain(self) -> None:
+        """Wait for the running jobs, which have been asked to stop, for as long as a user waits."""
+        deadline = time.monotonic() + _PATIENCE
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            self._collect(min(left, _POLL))

@@ -13,10 +13,11 @@ import msgspec
 
 from hivebase.build.epoch import rfc3339
 from hivebase.digest import Digest
-from hivebase.errors import HivebaseError, UsageError
+from hivebase.errors import CorruptContentError, HivebaseError, NotFoundError, UsageError
 from hivebase.layers.layer import Layer
 from hivebase.layers.tree import StackedTree
 from hivebase.oci.model import Descriptor, History
+from hivebase.plan.keys import fingerprint
 from hivebase.plan.steps import ConfigStep, CopyStep, RunStep, WorkdirStep
 from hivebase.progress import Event, Listener, silent
 
@@ -126,8 +127,9 @@ class StageBuilder:
     def _layer(
         self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
     ) -> Layer | None:
+        origin = _origin(step, on, sources)
         if self.use_cache:
-            hit, layer = self._cached(step.key)
+            hit, layer = self._cached(step.key, origin)
             if hit:
                 self.listener(Event(self.image, "cached", step=step.text))
                 return layer
@@ -143,7 +145,7 @@ class StageBuilder:
             if layer
             else {}
         )
-        self.store.put_record(STEPS, step.key, {"layer": document})
+        self.store.put_record(STEPS, step.key, {"layer": document, "on": origin})
         self.listener(Event(self.image, "done", step=step.text, seconds=time.monotonic() - started))
         return layer
 
@@ -156,16 +158,42 @@ class StageBuilder:
             return self.doer.copy(step, on, sources, self.listener)
         return self.doer.workdir(step, on)
 
-    def _cached(self, key: Digest) -> tuple[bool, Layer | None]:
+    def _cached(self, key: Digest, origin: Digest) -> tuple[bool, Layer | None]:
         """Return whether the store knows the result of ``key``, and the layer (None: it left none)."""
         record = self.store.record(STEPS, key)
-        if record is None or "layer" not in record:
+        if record is None or "layer" not in record or record.get("on") != origin:
             return False, None
         if not record["layer"]:
             return True, None
         layer = cached_layer(record)
-        # A record outlives its blob when the blob was found corrupt, or was collected.
-        return (True, layer) if layer and self.store.has(layer.descriptor.digest) else (False, None)
+        if layer is None:
+            return False, None
+        try:
+            self.store.verify(layer.descriptor.digest)
+        except NotFoundError:  # collected: a record may outlive its blob
+            return False, None
+        except CorruptContentError as error:
+            self.listener(Event(self.image, "note", f"{error.what}; the step that made it is done again"))
+            return False, None
+        return True, layer
+
+
+def _origin(
+    step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
+) -> Digest:
+    """Return a digest of the layers that ``step`` stands on and reads from.
+
+    A step's key says what these were made *from*. A RUN that was done again need not have left the same files,
+    and a layer is a difference: it fits only what it was made on.
+    """
+    read: list[ImageSource | None] = []
+    if isinstance(step, CopyStep):
+        read = [step.source]
+    elif isinstance(step, RunStep):
+        read = [mount.source for mount in step.mounts]
+    return fingerprint(
+        on.diff_ids, [sources[source].diff_ids for source in read if source and source in sources]
+    )
 
 
 def cached_layer(record: dict[str, object]) -> Layer | None:

@@ -130,19 +130,14 @@ def _summarise(results: Sequence[ImageResult], *, as_json: bool, quiet: bool) ->
                 f"note: stand-ins instead of the official content: {', '.join(names)} (label io.hivebase.stand-ins)"
             )
     sys.stdout.flush()
-    from hivebase.errors import BuildError, HivebaseError  # noqa: PLC0415 -- only shown when something failed
-
     for item in results:
         if item.error is not None:
-            error = item.error
-            report_error(
-                error if isinstance(error, HivebaseError) else BuildError(repr(error), where=item.name)
-            )
+            report_error(item.error)
 
 
 def _detail(item: ImageResult) -> str:
     if item.status == "failed":
-        return f"{getattr(item.error, 'what', item.error)}"[:160]
+        return item.error.what[:160] if item.error else ""
     if item.status == "skipped":
         return f"because {item.blame} failed"
     why = "; ".join(reason.code + (f" ({reason.detail})" if reason.detail else "") for reason in item.reasons)
@@ -155,5 +150,5 @@ def _exit_code(results: Sequence[ImageResult]) -> int:
     if not errors:
         return 0
     # One kind of failure keeps its own code; several kinds are simply a failed build.
-    codes = {getattr(error, "exit_code", 1) for error in errors}
+    codes = {error.exit_code for error in errors}
     return codes.pop() if len(codes) == 1 else 1
