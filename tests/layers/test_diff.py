@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests import archives as make
-from tests.hostile.trees import rows
+from tests.hostile.trees import rows, umoci
 from tests.layers.steps import EPOCH, Step
 
 from hivebase.errors import BuildError, SystemFaultError
@@ -218,6 +218,17 @@ def test_x10_the_upper_directory_becomes_the_unpacked_layer(step):
     layer = committed(step)
     _, directory = step.unpacked(layer)
     assert _inventory(directory) == _inventory(step.upper)
+
+
+def test_the_reference_implementation_reads_our_layers(step, tmp_path):
+    """The umoci program makes of base and layer what the kernel's overlay showed."""
+    script = (
+        "rm -r etc; mkdir -p etc/new; ln -s ../usr etc/l; echo x > etc/f; ln etc/f g; mkfifo p; chmod 4711 g"
+    )
+    shown = step.run(script)
+    layer = committed(step)
+    theirs = umoci(tmp_path / "umoci", BASE, step.blobs.tar(layer))
+    assert rows(theirs, times=False) == shown
 
 
 def _inventory(root: Path) -> list[tuple[object, ...]]:

@@ -146,11 +146,8 @@ def decompressed(stream: BinaryIO, *, where: str = "", limits: InflateLimits | N
             where=where,
             hint="convert the image once: skopeo copy --dest-compress-format gzip SOURCE oci:DIR",
         )
-    raw: io.RawIOBase
-    if head.startswith(_GZIP):
-        raw = _Inflate(head, stream, limits or InflateLimits(), where)
-    else:
-        raw = _Plain(head, stream)
+    inflating = head.startswith(_GZIP)
+    raw = _Inflate(head, stream, limits or InflateLimits(), where) if inflating else _Plain(head, stream)
     return cast("BinaryIO", io.BufferedReader(raw, BLOCK))
 
 
