@@ -82,7 +82,7 @@ def test_b1_the_group_of_a_killed_run_is_swept_by_the_next(box):
         pytest.skip("needs a cgroup hierarchy")
     dead = [Path(top, "hivebase/4194304.1.0") for top in tops]
     for group in dead:
-        group.mkdir(parents=True)
+        group.mkdir(parents=True, exist_ok=True)
 
     box.run("true")
 

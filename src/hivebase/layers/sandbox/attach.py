@@ -35,15 +35,14 @@ class Sources:
         self._count = 0
 
     def make(self, mount: AnyMount) -> tuple[str, list[str]]:
-        """Return the path to bind (empty for a tmpfs) and the mount options.
+        """Return the path to bind and the mount options.
 
         Raises:
             TargetError: the source does not exist inside its root, or is neither file nor directory.
             OSError: the machine cannot.
         """
         if mount["kind"] == "tmpfs":
-            size = [f"size={mount['size']}"] if mount["size"] else []
-            return "", [*_CONFINED, "mode=1777", *size]
+            return self._tmpfs(mount["size"]), _CONFINED
         if mount["kind"] == "file":
             return self._file(mount), ["ro", "noexec", *_CONFINED] if not mount["mode"] & 0o111 else [
                 "ro",
@@ -56,6 +55,14 @@ class Sources:
     def _next(self) -> str:
         self._count += 1
         return f"{self._directory}/{self._count}"
+
+    def _tmpfs(self, size: int) -> str:
+        # Not left to the runtimes, of which one gives it the mode of the mount point and the other does not.
+        path = self._next()
+        os.mkdir(path)
+        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+        syscalls.mount("tmpfs", path, "tmpfs", flags, "mode=1777" + (f",size={size}" if size else ""))
+        return path
 
     def _file(self, mount: FileMount) -> str:
         path = self._next()

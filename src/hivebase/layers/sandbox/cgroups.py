@@ -36,7 +36,7 @@ def see_one_tree() -> list[str]:
                 unified = unified or place
             elif kind == "cgroup":
                 for controller in {"pids", "memory"} & set(options.strip().split(",")):
-                    legacy[controller] = place
+                    legacy.setdefault(controller, place)
     # The v1 mounts disappear below the new one, so hold on to them by descriptor.
     held = [
         f"/proc/self/fd/{os.open(path, os.O_PATH | os.O_DIRECTORY)}" for path in sorted(set(legacy.values()))

@@ -26,7 +26,7 @@ class LocalDirectories:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self._home = home.resolve()
         self._known: dict[Path, str] = {}
         self.directories: list[tuple[str, str]] = []
 
@@ -63,7 +63,7 @@ class LocalDirectories:
         return f"directories/{len(self._known)}"
 
     def _may_be_shown(self, path: Path) -> bool:
-        return path.is_dir() and path not in {self._home, *self._home.parents}
+        return path.is_dir() and path.resolve() not in {self._home, *self._home.parents}
 
     def _linked(self, index: Path) -> list[Path]:
         """Return the directories beside ``index`` that its first pages link to."""

@@ -121,12 +121,8 @@ def _mounts(request: Request, scratch: str, tree: str, points: MountPoints) -> l
     sources = Sources(f"{scratch}/sources", request["work"])
     for mount in request["mounts"]:
         source, options = sources.make(mount)
-        if mount["kind"] == "tmpfs":
-            place = points.place(mount["target"], directory=True)
-            mounts.append({"destination": place, "type": "tmpfs", "source": "tmpfs", "options": options})
-        else:
-            place = points.place(mount["target"], directory=os.path.isdir(source))
-            mounts.append(_bind(source, place, *options))
+        place = points.place(mount["target"], directory=os.path.isdir(source))
+        mounts.append(_bind(source, place, *options))
     return mounts
 
 
