@@ -246,3 +246,27 @@ def test_an_added_file_is_followed_to_its_server(hive, tmp_path):
         (tmp_path / "served/file").write_text("two\n")
         assert hive.build()["x"]["status"] == "built"
         assert hive.cat("x", "/file") == "two\n"
+
+
+def test_run_passes_its_input_and_keeps_the_outputs_apart(hive):
+    """``run`` can stand in a pipe, and ends with the command's exit code."""
+    hive.write({"a/Dockerfile": "FROM busybox:1\nRUN true\n"}).build()
+    done = hive.run("run", "a", "--", "sh", "-c", "cat; echo no >&2; exit 5", code=5, input="through\n")
+    assert (done.stdout, done.stderr) == ("through\n", "no\n")
+
+
+def test_run_keeps_nothing(hive):
+    """What a container writes is gone with it."""
+    hive.write({"a/Dockerfile": "FROM busybox:1\nRUN true\n"}).build()
+    hive.run("run", "a", "--", "touch", "/left")
+    hive.run("run", "a", "--", "stat", "/left", code=1)
+
+
+def test_an_image_goes_through_files(hive, tmp_path):
+    """export and import keep the digest, in the OCI format; the docker format keeps the tree."""
+    digest = hive.write(CHAIN).build()["child"]["digest"]
+    for form in ("oci", "docker"):
+        hive.run("export", "child", str(tmp_path / form), "--format", form)
+        hive.run("import", str(tmp_path / form), f"copy:{form}")
+        assert hive.cat(f"copy:{form}", "/from") == "base\nchild\n"
+    assert hive.json("inspect", "copy:oci")["digest"] == digest

@@ -152,7 +152,7 @@ def _start(command: list[str], groups: list[str], request: Request, null: str) -
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             cgroups.join(groups, request["name"])  # this child alone: the limits must not kill its parent
-            if not request["terminal"]:
+            if not request["terminal"] and not request["stdin"]:
                 os.dup2(os.open(null, os.O_RDONLY), 0)
             os.execv(command[0], command)  # noqa: S606 -- the runtime, arguments as a list
         finally:

@@ -99,6 +99,7 @@ class Request(TypedDict):
         pids, memory: limits, 0 for none.
         devices: whether device nodes in the image work.
         terminal: the helper's own terminal becomes the step's.
+        stdin: the step reads what the helper's own input is; otherwise nothing.
         grace: seconds between SIGTERM and SIGKILL.
     """
 
@@ -119,6 +120,7 @@ class Request(TypedDict):
     memory: int
     devices: bool
     terminal: bool
+    stdin: bool
     grace: float
 
 

@@ -135,6 +135,7 @@ def run(
     try:
         with _caches(request, cancel) as caches, _directories(request):
             document = _document(request, runtime, caches)
+            document["stdin"] = stdin is not None
             report = execute(document, give, cancel, on_error=give_error, stdin=stdin)
     except OSError as error:
         raise system_fault(error, "cannot prepare the sandbox", where=request.work) from error
@@ -248,6 +249,7 @@ def _document(request: SandboxRequest, runtime: Runtime, caches: Caches) -> Requ
         "memory": _memory() if request.memory is None else request.memory,
         "devices": request.privileged,
         "terminal": process.terminal,
+        "stdin": False,
         "grace": _GRACE,
     }
 
