@@ -50,6 +50,19 @@ def _ours_in_cgroups() -> list[str]:
     return [str(group) for top in mounts for group in Path(top).glob(f"hivebase/{os.getpid()}.*")]
 
 
+def _our_helpers() -> list[int]:
+    """Return the helper processes that this process has started and that are still there."""
+    found = []
+    for pid in processes_with("hivebase.layers.sandbox"):
+        try:
+            parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if parent == str(os.getpid()):
+            found.append(pid)
+    return found
+
+
 def test_b1_kill_of_the_parent_kills_the_step_and_its_mounts(tmp_path):
     """After kill -9 of the building process no process and no mount is left, and the next run succeeds."""
     marker = _marker()
@@ -208,13 +221,11 @@ def _controller(name: str) -> bool:
 def test_x13_nothing_accumulates_over_many_steps(box):
     """After many steps, some failed, mounts, cgroups, descriptors and processes are as before."""
 
-    def facts() -> tuple[str, int, list[str], int]:
-        return (
-            Path("/proc/self/mountinfo").read_text(),
-            len(names(Path("/proc/self/fd"))),
-            _ours_in_cgroups(),
-            len(processes_with("hivebase.layers.sandbox")),
-        )
+    def facts() -> tuple[int, list[str], list[str], list[int]]:
+        mounts = [
+            line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(box.home) in line
+        ]
+        return len(names(Path("/proc/self/fd"))), mounts, _ours_in_cgroups(), _our_helpers()
 
     before = facts()
     for number in range(10):
@@ -248,9 +259,8 @@ def test_b1_a_killed_helper_is_reported(box):
 
     def kill() -> None:
         _eventually(lambda: processes_with(marker))
-        for pid in processes_with("hivebase.layers.sandbox"):
-            if str(os.getpid()) == Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]:
-                os.kill(pid, signal.SIGKILL)
+        for pid in _our_helpers():
+            os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
