@@ -16,8 +16,9 @@ from tests.hostile.trees import rows, umoci, unpack
 
 from hivebase.errors import CorruptContentError, HivebaseError
 from hivebase.layers.apply import apply
-from hivebase.layers.gzip import InflateLimits, compress_member, decompressed
+from hivebase.layers.gzip import compress_member
 from hivebase.layers.tree import StackedTree
+from hivebase.oci.inflate import InflateLimits, inflated
 from hivebase.tar import Entry, Limits, Reader
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def test_opaque_root_is_marked(tmp_path):
 
 def _refused_within(seconds: float, raw: bytes, tmp_path: Path, limits: Limits | None = None) -> None:
     started = time.monotonic()
-    stream = decompressed(io.BytesIO(raw), limits=InflateLimits(total=1 << 30, ratio=200, free=1 << 26))
+    stream = inflated(io.BytesIO(raw), limits=InflateLimits(total=1 << 30, ratio=200, free=1 << 26))
     with pytest.raises(CorruptContentError):
         apply(stream, tmp_path, limits=limits)
     assert time.monotonic() - started < seconds
@@ -229,7 +230,7 @@ GOOD = make.archive(make.file("a", b"x" * 3000))
 def test_a8_members_are_joined():
     """A gzip file of several members, even empty ones, is one archive."""
     blob = b"".join(compress_member(part) for part in (GOOD[:700], b"", GOOD[700:], b""))
-    assert decompressed(io.BytesIO(blob)).read() == GOOD
+    assert inflated(io.BytesIO(blob)).read() == GOOD
 
 
 DAMAGED = {
@@ -249,15 +250,15 @@ DAMAGED = {
 def test_a8_damaged_streams_are_refused(name):
     """Everything after the last byte of content counts too: a layer with a broken tail is no layer."""
     with pytest.raises(CorruptContentError):
-        list(Reader(decompressed(io.BytesIO(DAMAGED[name]), where="x")))
+        list(Reader(inflated(io.BytesIO(DAMAGED[name]), where="x")))
 
 
 def test_a8_plain_archives_are_read_and_zstd_is_explained():
     """The first bytes decide; what cannot be read says how to convert it."""
-    assert decompressed(io.BytesIO(GOOD)).read() == GOOD
-    assert decompressed(io.BytesIO(b"ab")).read() == b"ab"
+    assert inflated(io.BytesIO(GOOD)).read() == GOOD
+    assert inflated(io.BytesIO(b"ab")).read() == b"ab"
     with pytest.raises(HivebaseError) as caught:
-        decompressed(io.BytesIO(b"\x28\xb5\x2f\xfd" + bytes(20)))
+        inflated(io.BytesIO(b"\x28\xb5\x2f\xfd" + bytes(20)))
     assert "skopeo" in caught.value.hint
 
 

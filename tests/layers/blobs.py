@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hivebase.digest import Digest
-from hivebase.layers.gzip import decompressed
+from hivebase.oci.inflate import inflated
 from hivebase.tar import Reader
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Blobs:
 
     def tar(self, layer: Layer) -> bytes:
         """Return the uncompressed layer."""
-        return decompressed(io.BytesIO(self.blobs[layer.descriptor.digest])).read()
+        return inflated(io.BytesIO(self.blobs[layer.descriptor.digest])).read()
 
     def entries(self, layer: Layer) -> list[tuple[Entry, bytes]]:
         """Return what is in a layer."""

@@ -14,8 +14,8 @@ from tests.layers.copying import Content, Link, do, make
 
 from hivebase.errors import BuildError, CorruptContentError, HivebaseError, UsageError
 from hivebase.layers import unpack as module
-from hivebase.layers.gzip import InflateLimits
 from hivebase.layers.unpack import read_archive
+from hivebase.oci.inflate import InflateLimits
 
 Member = tuple[str, str, int, int, int, bytes | str]
 

@@ -34,9 +34,9 @@ from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, SystemFaultError
 from hivebase.fs import Directory, remove_tree, system_fault
 from hivebase.layers.apply import apply
-from hivebase.layers.gzip import decompressed
 from hivebase.layers.tree import StackedTree, is_opaque
 from hivebase.layers.walk import walk
+from hivebase.oci.inflate import inflated
 from hivebase.oci.model import chain_ids
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class Snapshots:
                 tree.chmod(0o755)  # this is / for every user of the image
                 try:
                     with self._store.open_blob(layer.digest) as blob:
-                        stream = _Hashed(decompressed(blob, where=where))
+                        stream = _Hashed(inflated(blob, where=where))
                         applied = apply(cast("BinaryIO", stream), tree, lower=StackedTree(below), where=where)
                     _check_diff_id(stream.digest, diff_id, where)
                 except BaseException:

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Protocol, Self, cast
 from hivebase.digest import CHUNK
 from hivebase.errors import BuildError, CorruptContentError, UsageError
 from hivebase.layers.destination import ROOT, Destination, Item, Owner
-from hivebase.layers.gzip import InflateLimits, decompressed
 from hivebase.layers.tree import resolve
+from hivebase.oci.inflate import InflateLimits, inflated
 from hivebase.tar import Entry, Reader, clean
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _plain(stream: BinaryIO) -> io.BufferedReader:
             hint="ADD --unpack=false copies it as it is; or compress it with gzip or xz",
         )
     if head.startswith(_GZIP):
-        return cast("io.BufferedReader", decompressed(whole))
+        return cast("io.BufferedReader", inflated(whole))
     if head.startswith(_BZIP2):
         return io.BufferedReader(_Expanded(whole, bz2.BZ2Decompressor), CHUNK)
     if head.startswith(_XZ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from isal import isal_zlib
@@ -17,11 +18,22 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _INPUT = 1 << 16
 _OUTPUT = 1 << 20
 
-MAX_CONTENT = 64 << 30
-"""Bytes of one layer's content."""
 
-MAX_RATIO, FREE_OF_RATIO = 200, 4 << 30
-"""Content per compressed byte, once there is much of it: a bomb's are a thousand, honest ones below ten."""
+@dataclass(frozen=True, slots=True)
+class InflateLimits:
+    """When a compressed stream is taken for a bomb (fault A-7).
+
+    Attributes:
+        total: bytes of content.
+        ratio: content per compressed byte, once there are more than ``free`` bytes of content. Deflate cannot
+            exceed 1,032; honest layers stay far below except for files of zeros.
+        free: bytes of content that are accepted at any ratio.
+    """
+
+    total: int = 64 << 30
+    ratio: int = 200
+    free: int = 4 << 30
+
 
 _IsalError = cast("type[Exception]", isal_zlib.error)  # its stub declares an instance
 
@@ -31,7 +43,7 @@ def is_gzip(head: bytes) -> bool:
     return head.startswith(_GZIP)
 
 
-def inflated(stream: BinaryIO, *, where: str = "") -> BinaryIO:
+def inflated(stream: BinaryIO, *, where: str = "", limits: InflateLimits | None = None) -> BinaryIO:
     """Return the content of the blob in ``stream``: gzip with any number of members, or as it is.
 
     The first bytes decide, not the media type, which is often wrong.
@@ -47,7 +59,8 @@ def inflated(stream: BinaryIO, *, where: str = "") -> BinaryIO:
             where=where,
             hint="convert the image once: skopeo copy --dest-compress-format gzip SOURCE oci:DIR",
         )
-    raw = _Inflate(head, stream, where) if is_gzip(head) else _Plain(head, stream)
+    limits = limits or InflateLimits()
+    raw = _Inflate(head, stream, limits, where) if is_gzip(head) else _Plain(head, stream)
     return io.BufferedReader(raw, _OUTPUT)
 
 
@@ -72,9 +85,10 @@ class _Plain(io.RawIOBase):
 class _Inflate(io.RawIOBase):
     """The content of a gzip stream. ISA-L checks each member's CRC and length."""
 
-    def __init__(self, head: bytes, stream: BinaryIO, where: str) -> None:
+    def __init__(self, head: bytes, stream: BinaryIO, limits: InflateLimits, where: str) -> None:
         self._input = head
         self._stream = stream
+        self._limits = limits
         self._where = where
         self._read, self._written = len(head), 0
         self._engine = isal_zlib.decompressobj(wbits=31)
@@ -117,10 +131,11 @@ class _Inflate(io.RawIOBase):
         return self._inside
 
     def _check_size(self) -> None:
-        if self._written > MAX_CONTENT:
-            raise self._bad(f"it holds more than {MAX_CONTENT} bytes")
-        if self._written > FREE_OF_RATIO and self._written > MAX_RATIO * self._read:
-            raise self._bad(f"{self._read} bytes hold more than {MAX_RATIO} times as much")
+        limits = self._limits
+        if self._written > limits.total:
+            raise self._bad(f"it holds more than {limits.total} bytes")
+        if self._written > limits.free and self._written > limits.ratio * self._read:
+            raise self._bad(f"{self._read} bytes hold {self._written}, more than {limits.ratio} times as much")
 
     def _bad(self, what: str) -> CorruptContentError:
         return CorruptContentError(f"not an acceptable gzip stream: {what}", where=self._where)
