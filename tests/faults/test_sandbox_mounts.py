@@ -72,6 +72,15 @@ def test_d8_a_source_of_several_layers_is_their_union(box, stage, tmp_path):
     assert ran.text == "of the stage"
 
 
+def test_d8_an_empty_stack_is_an_empty_tree(box):
+    """What comes from scratch can be mounted as a whole, and has no parts."""
+    ran = box.run("ls -A /mnt | wc -l", mounts=[BindMount("/mnt", Tree([]))])
+
+    assert ran.text == "0\n"
+    with pytest.raises(BuildError, match="has no source"):
+        box.run(mounts=[BindMount("/mnt", Tree([], "/x"))])
+
+
 def test_d8_swapping_the_source_meanwhile_shows_nothing_of_the_host(box, stage, canary):
     """While another process swaps a directory for a link to the host, each run sees the stage or an error."""
     stop = threading.Event()

@@ -85,6 +85,23 @@ def test_the_step_runs_as_the_asked_user(box):
     assert ran.text == "1234\n56\n56 7 8\nagain\n"
 
 
+def test_input_and_errors_have_their_own_ways(box, tmp_path):
+    """With a file to read and a sink for errors, the three standard streams are apart, and can be reopened."""
+    (tmp_path / "input").write_text("given")
+    out, err = bytearray(), bytearray()
+    request = box.request("cat; echo bad > /dev/stderr; echo good > /dev/stdout", uid=1234)
+
+    with (tmp_path / "input").open("rb") as file:
+        run(request, out.extend, box.cancel, on_error=err.extend, stdin=file)
+
+    assert (out, err) == (b"givengood\n", b"bad\n")
+
+
+def test_without_input_a_step_reads_nothing(box):
+    """It does not wait for the user's terminal."""
+    assert box.run("cat; echo end").text == "end\n"
+
+
 def test_a_missing_working_directory_is_made(box):
     """The working directory is where the step starts, and is made if the image has none."""
     ran = box.run("pwd", cwd="/some/where")

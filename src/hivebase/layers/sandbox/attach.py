@@ -126,6 +126,8 @@ class Sources:
             return stack[0]
         merged = self._next()
         os.mkdir(merged)
+        if not stack:  # what is from scratch is empty
+            return merged
         os.mkdir(f"{merged}-links")
         mount_overlay(merged, f"{merged}-links", stack)
         return merged

@@ -112,8 +112,10 @@ def _run(request: Request, legacy: list[str], report: Reporter) -> Report:
     scratch = f"{request['work']}/scratch"
     prepare(request, scratch)
     syscalls.forbid_abstract_sockets_outside()
-    os.fchown(1, *request["owner"])  # so that the step may open /dev/stdout again, whoever it runs as
     attached = request["terminal"]
+    if not attached:  # a terminal is the user's; the pipes are ours
+        for fd in (1, 2):  # so that the step may open /dev/stdout again, whoever it runs as
+            os.fchown(fd, *request["owner"])
     command = [request["runtime"], "--root", f"{scratch}/state", "--log", f"{scratch}/log"]
     command += ["--log-format", "json"]
     if request["flavour"] == "crun":

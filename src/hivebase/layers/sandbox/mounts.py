@@ -36,7 +36,7 @@ class Tree:
     """Unpacked layers, or one plain directory, and a path inside.
 
     Attributes:
-        stack: directories, lowest first.
+        stack: directories, lowest first; none for an empty tree.
         path: of a file or directory, resolved inside the stack as in a chroot.
     """
 
