@@ -23,7 +23,7 @@ SCHEMA_VERSION = 1
 
 def emit(text: str) -> None:
     """Print a result. Names come from other people's files: what could steer a terminal is made visible."""
-    click.echo(clean_line(text))
+    click.echo(_clean(text))
 
 
 def emit_json(document: dict[str, object]) -> None:
@@ -33,7 +33,11 @@ def emit_json(document: dict[str, object]) -> None:
 
 def note(text: str) -> None:
     """Tell something that is not a result."""
-    click.echo(clean_line(text), err=True)
+    click.echo(_clean(text), err=True)
+
+
+def _clean(text: str) -> str:
+    return "\n".join(clean_line(line) for line in text.split("\n"))
 
 
 def colours() -> bool:
@@ -47,7 +51,7 @@ def report_error(error: HivebaseError) -> None:
         import traceback  # noqa: PLC0415 -- only for those who asked
 
         traceback.print_exception(error.__cause__)
-    text = clean_line(f"error[{error.code}]: {error}")
+    text = _clean(f"error[{error.code}]: {error}")
     if colours():
         head, sep, rest = text.partition(": ")
         text = click.style(head, fg="red", bold=True) + sep + rest
