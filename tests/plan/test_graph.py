@@ -92,7 +92,7 @@ def test_an_edge_survives_a_registry_that_only_the_user_knows():
     """``FROM ${REGISTRY}/base:${TAG}`` still says base."""
     found = graph(base="FROM debian", app="ARG REGISTRY\nARG TAG\nFROM ${REGISTRY}/base:${TAG}")
     assert {("app", "base", "from")} == edges(found)
-    assert "REGISTRY and TAG has no value" in found.diagnostics[0].message
+    assert "REGISTRY and TAG have no value" in found.diagnostics[0].message
     assert found.external == ("debian",)
 
 
@@ -152,7 +152,7 @@ def test_d15_a_self_reference_in_the_namespace_of_the_others():
         graph(me="FROM acme/me:1", other="FROM acme/third", third="FROM debian")
 
 
-@pytest.mark.parametrize("reference", ["grafana/grafana:10", "quay.example.com/x/grafana"])
+@pytest.mark.parametrize("reference", ["grafana/grafana:10", "quay.io/x/grafana"])
 def test_an_image_built_on_its_publishers_image_is_no_circle(reference):
     """``grafana/Dockerfile`` with FROM grafana/grafana customises the publisher's image."""
     found = graph(grafana=f"FROM {reference}")
@@ -198,9 +198,10 @@ def test_d15_every_graph_has_an_order_or_a_true_circle(pairs):
     try:
         found = graph(**texts)
     except UsageError as error:
-        path = error.what.rpartition(": ")[2].split(" -> ")
-        assert path[0] == path[-1]
-        assert set(pairwise(path)) <= wanted
+        for circle in error.what.rpartition(": ")[2].split("; "):
+            path = circle.split(" -> ")
+            assert path[0] == path[-1]
+            assert set(pairwise(path)) <= wanted
     else:
         place = {node.name: position for position, node in enumerate(found.nodes)}
         assert wanted == {(edge.child, edge.parent) for edge in found.edges}

@@ -150,7 +150,7 @@ def test_an_official_name_after_a_file_name_stays_official():
     """``Dockerfile.alpine`` does not turn every ``FROM alpine`` into an edge."""
     index = NameIndex(name_images(["docker/Dockerfile.alpine", "docker/Dockerfile.tools"], "tree"))
     assert index.find(Reference.parse("alpine:3.20")) is None
-    assert index.find(Reference.parse("me/alpine:3.20")) == "alpine"
+    assert index.find(Reference.parse("me/docker-alpine:3.20")) == "docker.alpine"
     assert index.find(Reference.parse("tools")) == "tools"
     alone = NameIndex(name_images(["python/Dockerfile.prod"], "tree"))
     assert alone.find(Reference.parse("python:3.11")) is None

@@ -23,18 +23,20 @@ from hivebase.cli.output import emit, note
 def command(directory: str, where: Path | None, form: str, build_args: tuple[str, ...]) -> None:
     """Show which image stands on which, read from FROM, COPY --from and RUN --mount=from.
 
-    DIR is any directory of Dockerfiles; no configuration is needed. Files that cannot be read are named on
-    stderr and left out.
+    DIR is any directory of Dockerfiles; no configuration is needed. Files and lines that cannot be read are
+    named on stderr and left out. Images that use each other in a circle are shown, and are an error.
     """
     from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415 -- verbs load what they use
     from hivebase.cli.options import parse_args  # noqa: PLC0415
-    from hivebase.plan.graph import build_graph  # noqa: PLC0415
+    from hivebase.plan.graph import read_graph  # noqa: PLC0415
     from hivebase.plan.hive import default_args  # noqa: PLC0415
     from hivebase.plan.render import FORMATS  # noqa: PLC0415
 
     root = Path(directory, where) if where else find_root(Path(directory))
     hive = open_workspace(root).hive
-    graph = build_graph(hive, default_args(hive, 0) | parse_args(build_args))
-    for remark in (*hive.diagnostics, *graph.diagnostics):
+    graph = read_graph(hive, default_args(hive, 0) | parse_args(build_args))
+    for remark in graph.diagnostics:
         note(f"{remark.severity}: {remark}")
     emit(FORMATS[form](graph).rstrip("\n"))
+    if graph.problem is not None:
+        raise graph.problem

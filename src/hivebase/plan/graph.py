@@ -5,26 +5,22 @@ All stages count, needed or not: a person who asks for the graph asks about the 
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from hivebase.dockerfile.ast import Arg, Copy, Env, Onbuild, Run
-from hivebase.dockerfile.expand import references
-from hivebase.dockerfile.parser import parse_trigger
 from hivebase.errors import UsageError
+from hivebase.plan.circles import circle, knots, order
 from hivebase.plan.hive import Diagnostic, Hive, HiveImage
-from hivebase.plan.names import is_official
-from hivebase.plan.scope import Expander, Scope, meta_variables
-from hivebase.reference import Reference
+from hivebase.plan.names import classify, is_official
+from hivebase.plan.uses import SCRATCH, Use, Uses, Via, read_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
-    from hivebase.dockerfile.ast import Dockerfile, Instruction, Stage
-
-Via = Literal["from", "copy", "mount"]
+    from hivebase.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +46,20 @@ class Graph:
     """The graph of a hive.
 
     Attributes:
-        nodes: parents before children, otherwise by name.
+        nodes: parents before children, otherwise by name; in a circle by name alone.
         edges: between images of the hive, sorted.
         outside: edges to external references, sorted.
-        diagnostics: references that could not be understood, and remarks.
+        diagnostics: files and references that could not be understood, and remarks.
+        apart: (child, parent) pairs where what the child writes looks like the parent and is an official image.
+        problem: the circles among the edges, if there are any.
     """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     outside: tuple[Edge, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    apart: frozenset[tuple[str, str]] = frozenset()
+    problem: UsageError | None = None
 
     @property
     def external(self) -> tuple[str, ...]:
@@ -68,10 +68,7 @@ class Graph:
 
     def parents(self) -> dict[str, set[str]]:
         """Return for each image the images it uses."""
-        result: dict[str, set[str]] = {node.name: set() for node in self.nodes}
-        for edge in self.edges:
-            result[edge.child].add(edge.parent)
-        return result
+        return _parents((n.name for n in self.nodes), ((e.child, e.parent) for e in self.edges))
 
     def with_ancestors(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return ``names`` and all that they use, parents first."""
@@ -86,42 +83,41 @@ class Graph:
         return tuple(node.name for node in self.nodes if node.name in wanted)
 
 
-SCRATCH = "scratch"
-"""The name that stands for no base at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """A reference as one image writes it.
-
-    ``parsed`` is None for scratch and for what is no reference. ``unset`` names the variables without a value
-    that keep ``text`` from being complete; ``parsed`` is then what can still be read from it.
-    """
-
-    text: str
-    via: Via
-    line: int
-    parsed: Reference | None
-    unset: tuple[str, ...] = ()
-
-    @property
-    def because(self) -> str:
-        """A clause that names the missing variables, or nothing."""
-        return f", because {' and '.join(self.unset)} has no value" if self.unset else ""
+_SHOWN_STEPS = 12
+"""Of a circle, the places in files that an error lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     image: HiveImage
-    uses: list[_Use] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
-    def remark(self, use: _Use, message: str, severity: Literal["error", "warning"] = "warning") -> None:
+    def remark(self, use: Use, message: str, severity: Literal["error", "warning"] = "warning") -> None:
         self.diagnostics.append(Diagnostic(self.image.dockerfile, message, use.line, severity))
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A use of an image of the hive."""
+
+    item: _Found
+    use: Use
+    parent: str
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Child and parent."""
+        return self.item.image.name, self.parent
+
+    @property
+    def place(self) -> str:
+        """Where it is written."""
+        return f"{self.item.image.dockerfile}:{self.use.line}"
+
+
 def build_graph(hive: Hive, args: Mapping[str, str] | None = None, platform: str = "linux/amd64") -> Graph:
-    """Read the graph of ``hive``.
+    """Read the graph of ``hive`` to build along it.
 
     Args:
         hive: the images.
@@ -131,169 +127,157 @@ def build_graph(hive: Hive, args: Mapping[str, str] | None = None, platform: str
     Raises:
         UsageError: images that use each other in a circle, or themselves; the message has the path.
     """
+    graph = read_graph(hive, args, platform)
+    if graph.problem is not None:
+        raise graph.problem
+    return graph
+
+
+def read_graph(hive: Hive, args: Mapping[str, str] | None = None, platform: str = "linux/amd64") -> Graph:
+    """Read the graph of ``hive`` to look at it: as ``build_graph``, but circles are told in ``problem``."""
     found = [_read(image, {**image.args, **(args or {})}, platform) for image in hive.images]
     own = _own_prefixes(hive, found)
-    edges: set[Edge] = set()
-    outside: set[Edge] = set()
+    links: dict[tuple[str, int], _Link] = {}
+    for item in found:
+        for position, use in enumerate(item.uses.found):
+            parent = _owner(hive, item, use, own)
+            if parent is not None:
+                links[item.image.name, position] = _Link(item, use, parent)
+    names = [item.image.name for item in found]
+    apart = _apart(names, links.values())
+    for link in links.values():
+        if link.pair in apart:
+            link.item.remark(
+                link.use, f"{link.use.text!r} is the official image: {link.parent} uses {link.pair[0]}"
+            )
+    links = {key: link for key, link in links.items() if link.pair not in apart}
     nodes: dict[str, Node] = {}
+    outside: set[Edge] = set()
     for item in found:
         child = item.image.name
         refs: dict[str, None] = {}
-        for use in item.uses:
-            parent = _owner(hive, item, use, own)
-            if parent is not None:
-                edges.add(Edge(child, parent, use.via))
-            elif use.parsed is not None and not use.unset:
+        for position, use in enumerate(item.uses.found):
+            owned = (child, position) in links
+            if not owned and use.parsed is not None and not use.unset:
                 outside.add(Edge(child, use.text, use.via))
-            if use.via == "from" and (parent or not use.unset):
+            if use.via == "from" and (owned or not use.unset):
                 refs.setdefault(use.text)
         nodes[child] = Node(child, item.image.dockerfile, tuple(refs))
-    order = _order(set(nodes), edges)
+    edges = {Edge(*link.pair, link.use.via) for link in links.values()}
+    parents = _parents(names, (link.pair for link in links.values()))
+    tied = knots(parents)
     remarks = [remark for item in found for remark in item.diagnostics]
     return Graph(
-        tuple(nodes[name] for name in order),
+        tuple(nodes[name] for name in order(parents, tied)),
         tuple(sorted(edges)),
         tuple(sorted(outside)),
         (*hive.diagnostics, *remarks),
+        apart,
+        _problem([circle(knot, parents) for knot in tied], links.values()) if tied else None,
     )
 
 
-def _own_prefixes(hive: Hive, found: Sequence[_Found]) -> set[tuple[str, str]]:
-    """Return registry and namespace of all references by which images of the hive mean each other."""
-    prefixes = {("", ""), ("", hive.name)}
-    for item in found:
-        for use in item.uses:
-            if use.parsed is not None and hive.find(use.parsed, item.image.name):
-                prefixes.add((use.parsed.registry, use.parsed.repository.rpartition("/")[0]))
-    return prefixes
-
-
-def _owner(hive: Hive, item: _Found, use: _Use, own: set[tuple[str, str]]) -> str | None:
-    """Return the image that ``use`` means; the image itself only when that is certainly a slip.
-
-    ``grafana/Dockerfile`` with ``FROM grafana/grafana`` means the publisher's image. It is a circle when the
-    namespace is one under which the hive's own images call each other, or there is none.
-    """
-    if use.parsed is None:
-        if use.text != SCRATCH:
-            item.remark(use, f"{use.text!r} is not an image reference{use.because}", "error")
-        return None
-    parent = hive.index.find(use.parsed)
-    if use.unset and parent is None:
-        item.remark(use, f"{use.text!r} cannot be looked up{use.because}; give --build-arg", "error")
-    elif use.unset:
-        item.remark(use, f"{use.text!r} is taken for {parent}{use.because}")
-    if parent != item.image.name:
-        return parent
-    prefix = (use.parsed.registry, use.parsed.repository.rpartition("/")[0])
-    if prefix in own and not is_official(use.parsed):
-        return parent
-    item.remark(use, f"{use.text!r} is another publisher's image: {parent} cannot stand on itself")
-    return None
-
-
-def _order(names: set[str], edges: set[Edge]) -> tuple[str, ...]:
-    """Return ``names`` parents first, ties by name.
-
-    Raises:
-        UsageError: there is a circle.
-    """
-    parents: defaultdict[str, set[str]] = defaultdict(set)
-    for edge in edges:
-        parents[edge.child].add(edge.parent)
-    sorter: TopologicalSorter[str] = TopologicalSorter(
-        {name: sorted(parents[name]) for name in sorted(names)}
-    )
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        # graphlib lists each node before the one that needs it; people read "a needs b".
-        raise _cycle(list(reversed(error.args[1]))) from None
-    order: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        order += ready
-        sorter.done(*ready)
-    return tuple(order)
-
-
-def _cycle(path: list[str]) -> UsageError:
-    # The same circle is told the same way, wherever the search met it: from its first name on.
-    ring = path[:-1]
-    start = ring.index(min(ring))
-    turned = [*ring[start:], *ring[:start], ring[start]]
-    return UsageError(
-        f"images use each other in a circle: {' -> '.join(turned)}",
-        why="each would have to be built before itself"
-        if len(ring) > 1
-        else "an image cannot stand on itself",
-        hint="change the FROM, COPY --from or RUN --mount=from of one of them",
-    )
+def _parents(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    result: dict[str, set[str]] = {name: set() for name in names}
+    for child, parent in pairs:
+        result[child].add(parent)
+    return result
 
 
 def _read(image: HiveImage, args: Mapping[str, str], platform: str) -> _Found:
-    found = _Found(image)
-    if image.document is None:
-        return found
-    try:
-        meta = meta_variables(image.document, args, platform)
-        found.uses.extend(_uses(image.document, meta, args))
-    except UsageError as error:
+    document = image.document or image.remains
+    if document is None:
+        return _Found(image)
+    found = _Found(image, read_uses(document, args, platform))
+    for error in found.uses.problems:
         line = getattr(error, "line", 0)
         found.diagnostics.append(Diagnostic(image.dockerfile, error.what, line, "error"))
     return found
 
 
-def _uses(document: Dockerfile, meta: Mapping[str, str], args: Mapping[str, str]) -> Iterator[_Use]:
-    expander = Expander(document)
-    aliases = {stage.from_.alias for stage in document.stages if stage.from_.alias}
-    earlier: set[str] = set()
-    for stage in document.stages:
-        base = expander(stage.from_.image, meta.get, stage.from_)
-        if base.lower() not in earlier:
-            yield _use(base, stage.from_.image, meta.get, "from", stage.from_)
-        if stage.from_.alias:
-            earlier.add(stage.from_.alias)
-        yield from _uses_in_stage(stage, document, Scope(meta, args), aliases)
+_NOBODYS = re.compile(
+    r"(?:.+\.)?(?:localhost|local|internal|test|invalid|example(?:\.(?:com|net|org))?)(?::[0-9]+)?\Z"
+)
+"""Registries that no publisher can have (RFC 2606, RFC 6762): what comes from there is one's own."""
 
 
-def _uses_in_stage(stage: Stage, document: Dockerfile, scope: Scope, aliases: set[str]) -> Iterator[_Use]:
-    expander = Expander(document)
-    for instruction in stage.instructions:
-        if isinstance(instruction, Arg | Env):
-            scope.read(instruction, expander)
-            continue
-        inner = (
-            parse_trigger(instruction.trigger, document.path)
-            if isinstance(instruction, Onbuild)
-            else instruction
-        )
-        for text, via in _sources(inner):
-            name = expander(text, scope.get, instruction)
-            if not (name.isdecimal() or name.lower() in aliases):
-                yield _use(name, text, scope.get, via, instruction)
+def _prefix(reference: Reference) -> tuple[str, str]:
+    return reference.registry, reference.repository.rpartition("/")[0]
 
 
-def _sources(instruction: Instruction) -> Iterator[tuple[str, Via]]:
-    if isinstance(instruction, Copy) and instruction.from_:
-        yield instruction.from_, "copy"
-    elif isinstance(instruction, Run):
-        for mount in instruction.mounts:
-            if source := mount.get("from"):
-                yield source, "mount"
+def _own_prefixes(hive: Hive, found: Sequence[_Found]) -> dict[tuple[str, str], set[str]]:
+    """Return registry and namespace of all references that mean images of the hive, and which they mean."""
+    prefixes: dict[tuple[str, str], set[str]] = {}
+    for item in found:
+        for use in item.uses.found:
+            if use.parsed is not None and (name := hive.find(use.parsed, item.image.name)):
+                prefixes.setdefault(_prefix(use.parsed), set()).add(name)
+    return prefixes
 
 
-def _use(text: str, written: str, lookup: Callable[[str], str | None], via: Via, at: Instruction) -> _Use:
-    line = at.span.line
-    if text == SCRATCH:
-        return _Use(text, via, line, None)
-    try:
-        return _Use(text, via, line, Reference.parse(text))
-    except UsageError:
-        unset = tuple(name for name in references(written) if not lookup(name))
-    # FROM ${REGISTRY}/base:${TAG} without a REGISTRY still says which image is meant.
-    rest = text.strip("/").rstrip(":@")
-    try:
-        return _Use(rest, via, line, Reference.parse(rest) if unset else None, unset)
-    except UsageError:
-        return _Use(text, via, line, None, unset)
+def _owner(hive: Hive, item: _Found, use: Use, own: Mapping[tuple[str, str], AbstractSet[str]]) -> str | None:
+    """Return the image that ``use`` means; the image itself only when that is certainly a slip."""
+    if use.parsed is None:
+        if use.text != SCRATCH:
+            item.remark(use, f"{use.text!r} is not an image reference{use.because}", "error")
+        return None
+    child = item.image.name
+    parent = hive.index.find(use.parsed, child)
+    if use.unset and parent is None:
+        item.remark(use, f"{use.text!r} cannot be looked up{use.because}; give --build-arg", "error")
+    elif use.unset:
+        item.remark(use, f"{use.text!r} is taken for {parent}{use.because}")
+    if parent != child or _is_slip(hive, item.image, use.parsed, own):
+        return parent
+    item.remark(use, f"{use.text!r} is another publisher's image: {parent} cannot stand on itself")
+    return None
+
+
+def _is_slip(
+    hive: Hive, image: HiveImage, reference: Reference, own: Mapping[tuple[str, str], AbstractSet[str]]
+) -> bool:
+    """Tell whether ``image`` certainly means itself by ``reference``.
+
+    ``grafana/Dockerfile`` with FROM grafana/grafana means the publisher's image, and ``Dockerfile.tools`` with
+    FROM tools what was there before. It is a slip when there is no namespace, or one by which other images
+    of the hive are called, or a registry that no publisher has.
+    """
+    file = classify(image.dockerfile.rpartition("/")[2])
+    if is_official(reference) or (file is not None and file.variant):
+        return False
+    registry, namespace = _prefix(reference)
+    if not registry and namespace in {"", hive.name}:
+        # A checkout called grafana has no say in what grafana/grafana is.
+        return not namespace or bool(hive.settings.hive.name) or image.name != hive.name
+    return bool(_NOBODYS.match(registry) or own.get((registry, namespace), frozenset()) - {image.name})
+
+
+def _apart(names: Sequence[str], links: Iterable[_Link]) -> frozenset[tuple[str, str]]:
+    """Return the pairs that would close a circle and are only ever written as an official image.
+
+    ``composer/Dockerfile`` stands on php, and ``php/Dockerfile`` copies from composer:2: the latter is Docker's.
+    """
+    written: dict[tuple[str, str], bool] = {}
+    for link in links:
+        parsed = link.use.parsed
+        official = parsed is not None and is_official(parsed)
+        written[link.pair] = written.get(link.pair, True) and official
+    tied = knots(_parents(names, written))
+    return frozenset(
+        pair for pair, official in written.items() if official and any(set(pair) <= knot for knot in tied)
+    )
+
+
+def _problem(circles: Sequence[Sequence[str]], links: Iterable[_Link]) -> UsageError:
+    places: dict[tuple[str, str], str] = {}
+    for link in links:
+        places.setdefault(link.pair, link.place)
+    steps = [pair for path in circles for pair in pairwise(path)]
+    shown = [places[pair] for pair in steps[:_SHOWN_STEPS]] + (["…"] if len(steps) > _SHOWN_STEPS else [])
+    alone = all(len(path) == 2 for path in circles)
+    return UsageError(
+        f"images use each other in a circle: {'; '.join(' -> '.join(path) for path in circles)}",
+        where=", ".join(shown),
+        why="an image cannot stand on itself" if alone else "each would have to be built before itself",
+        hint="change the FROM, COPY --from or RUN --mount=from of one of them",
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from hivebase.dockerfile.ast import Copy, Run
-from hivebase.dockerfile.parser import parse
+from hivebase.dockerfile.parser import parse, salvage
 from hivebase.errors import UsageError
 from hivebase.plan.files import FileFacts, clamp
 from hivebase.plan.globs import has_wildcard
@@ -83,6 +83,7 @@ class HiveImage:
         args: build args of the group.
         document: the parsed Dockerfile, or None when ``error`` says why there is none.
         error: raised by whoever needs the document.
+        remains: what can be read of a wrong file, for those who only look at the graph.
     """
 
     name: str
@@ -92,6 +93,7 @@ class HiveImage:
     args: Mapping[str, str] = field(default_factory=dict)
     document: Dockerfile | None = None
     error: UsageError | None = None
+    remains: Dockerfile | None = None
 
     def parsed(self) -> Dockerfile:
         """Return the document.
@@ -171,7 +173,7 @@ class Hive:
 
         An image never stands on itself, so what ends in its own name is somebody else's image.
         """
-        found = self.index.find(reference)
+        found = self.index.find(reference, child)
         return None if found == child else found
 
 
@@ -256,6 +258,7 @@ def _refuse_duplicates(named: Sequence[tuple[str, str]]) -> None:
 def _image(name: str, file: FoundFile, settings: Settings, tree: FileFacts) -> HiveImage:
     group = settings.group[file.group] if file.group is not None else None
     document: Dockerfile | None = None
+    remains: Dockerfile | None = None
     error: UsageError | None = None
     if file.text is None:
         error = UsageError(file.problem, where=file.path)
@@ -264,12 +267,20 @@ def _image(name: str, file: FoundFile, settings: Settings, tree: FileFacts) -> H
             document = parse(file.text, file.path)
         except UsageError as problem:
             error = problem
+            remains = salvage(file.text, file.path)
     if group is not None and group.context is not None:
         context = clamp(group.context)
     else:
         context = _context(document, posixpath.dirname(file.path), tree)
     return HiveImage(
-        name, file.path, context, group.name if group else "", group.args if group else {}, document, error
+        name,
+        file.path,
+        context,
+        group.name if group else "",
+        group.args if group else {},
+        document,
+        error,
+        remains,
     )
 
 

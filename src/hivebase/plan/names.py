@@ -3,11 +3,12 @@
 * ``web/Dockerfile`` (or ``Containerfile``, any case) is ``web``; at the root it takes the root's name.
 * ``web/Dockerfile.dev``, ``Dockerfile-dev``, ``Dockerfile_dev``, ``Dockerfiledev`` and ``dev.Dockerfile``
   are ``web.dev`` where ``web`` has a plain Dockerfile too (a variant of it), else ``dev`` (a directory of
-  images).
+  images). ``ci/Dockerfile.alpine`` is ``ci.alpine``: it says what it is for, it does not replace ``alpine``.
 * Where two images would share a name, each takes the shortest path suffix that tells them apart: ``a/web``,
   ``b/web``.
 
-A reference means the image whose name ends its repository, whatever registry and namespace precede it.
+A reference means the image whose name ends its repository, whatever registry and namespace precede it. A last
+component that several images share means the one in the nearest directory around the Dockerfile that says it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hivebase.plan.official import OFFICIAL_IMAGES
+from hivebase.plan.official import OFFICIAL_IMAGES, OFFICIAL_NAMESPACES
+from hivebase.reference import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,9 +30,14 @@ _PREFIXED = re.compile(r"(?:Dockerfile|Containerfile)(?:([._-])(.+))?\Z", re.IGN
 _JOINED = re.compile(r"(?:Dockerfile|Containerfile)([A-Za-z0-9][A-Za-z0-9._-]*)\Z")
 _SUFFIXED = re.compile(r"(.+)\.(?:Dockerfile|Containerfile)\Z", re.IGNORECASE | re.DOTALL)
 
-_BESIDE = "dockerignore containerignore orig bak rej swp swo md rst html sha256 asc sig log lock"
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+_BESIDE = """
+dockerignore containerignore orig bak rej swp swo md rst html sha256 asc sig log lock nanorc tmlanguage
+tmpreferences
+"""
 _NEVER = frozenset(_BESIDE.split())
-"""Extensions of what lies beside a Dockerfile and is none: ignore files, editors' leftovers, documents."""
+"""Extensions of what lies beside a Dockerfile and is none: ignore files, leftovers and rules of editors."""
 
 _LANGUAGES = """
 c cc cpp cs css d go h hs java js json jsx kt lua mjs php pl py pyc pyi rb rs scala sh sql swift
@@ -117,7 +124,8 @@ def name_images(paths: Iterable[str], root: str) -> tuple[Named, ...]:
         beside = (*place[:-1], f"{here[-1]}.{variant or 'containerfile'}")
         alone = (*place, variant)
         if variant:
-            ladder = [(beside if directory in plain else alone), beside, alone, (*place, base)]
+            apart = directory in plain or slug(variant) in OFFICIAL_IMAGES
+            ladder = [beside if apart else alone, beside, alone, (*place, base)]
         else:
             ladder = [here, beside] if files[path].container else [here]
         choice = next((c for c in ladder if _slugs(c) not in taken), ladder[0])
@@ -141,7 +149,8 @@ def _aliases(name: str, path: str, root: str, variant: str, files: Mapping[str, 
     directory = slug(place.rpartition("/")[2] or root)
     dashed = slug(name.rpartition("/")[2]).replace("_", "-")
     if not variant:
-        return (dashed,)
+        # NodeBase/Dockerfile is published as node-base: repositories have no capital letters.
+        return (dashed, slug(_HUMP.sub("-", place.rpartition("/")[2] or root)))
     return (dashed, slug(f"{directory}-{variant}"), *([directory] if files[place] == 1 else []))
 
 
@@ -168,29 +177,45 @@ class NameIndex:
 
     def __init__(self, images: Iterable[Named]) -> None:
         self._names: dict[tuple[str, ...], str] = {}
-        self._from_file: set[str] = set()
+        self._places: dict[str, str] = {}
+        self._shared: dict[tuple[str, str], str] = {}
         aliases: dict[str, list[str]] = {}
         for image in images:
-            self._names.setdefault(_slugs(tuple(image.name.split("/"))), image.name)
-            if image.variant:
-                self._from_file.add(image.name)
+            parts = _slugs(tuple(image.name.split("/")))
+            self._names.setdefault(parts, image.name)
+            place = image.path.rpartition("/")[0]
+            self._places[image.name] = place
+            if len(parts) > 1:
+                scope = place if image.variant else place.rpartition("/")[0]
+                self._shared.setdefault((scope, parts[-1]), image.name)
             for alias in set(image.aliases):
                 aliases.setdefault(alias, []).append(image.name)
         self._aliases = {alias: names[0] for alias, names in aliases.items() if len(names) == 1}
 
-    def find(self, reference: Reference) -> str | None:
-        """Return the name of the image that ``reference`` means, or None for an external one.
+    def find(self, reference: Reference, child: str = "") -> str | None:
+        """Return the name of the image that ``reference`` in ``child`` means, or None for an external one.
 
-        A bare official name (``alpine``) means the official image when the hive has only a file such as
-        ``Dockerfile.alpine`` to claim it.
+        Without ``child`` a name that several images share means none of them. An official image such as
+        ``alpine`` is never meant by the other names of an image, or by a shared one.
         """
         parts = tuple(reference.repository.split("/"))
         found = next((n for i in range(len(parts)) if (n := self._names.get(parts[i:]))), None)
-        if found is None:
-            return None if is_official(reference) else self._aliases.get(parts[-1])
-        return None if found in self._from_file and is_official(reference) else found
+        if found is not None or is_official(reference):
+            return found
+        return self._nearest(parts[-1], child) or self._aliases.get(parts[-1])
+
+    def _nearest(self, last: str, child: str) -> str | None:
+        """Return the image in the nearest directory around ``child`` whose name ends in ``last``."""
+        place = self._places.get(child)
+        while place is not None:
+            if found := self._shared.get((place, last)):
+                return found
+            place = place.rpartition("/")[0] if place else None
+        return None
 
 
 def is_official(reference: Reference) -> bool:
-    """Tell whether ``reference`` is written as Docker's official images are: ``python:3.11-slim``."""
-    return not reference.registry and reference.repository in OFFICIAL_IMAGES
+    """Tell whether ``reference`` is one of Docker's official images: ``python:3.11-slim``, ``arm64v8/python``."""
+    full = reference.normalised()
+    namespace, _, name = full.repository.rpartition("/")
+    return full.registry == DEFAULT_REGISTRY and namespace in OFFICIAL_NAMESPACES and name in OFFICIAL_IMAGES

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.plan.files import FileListing
     from hivebase.plan.hive import Hive, HiveImage, StandIns
+    from hivebase.reference import Reference
 
 
-def _never(_key: Digest) -> bool:
+def _never(_name: str, _key: Digest) -> bool:
     return False
 
 
@@ -40,7 +41,7 @@ class PlanInputs:
         bases: external images by their name in ``StagePlan.needs_external``; a missing one is not known yet.
         listings: build context of each image by the image's name.
         previous: the ``inputs`` of the last successful build of each image, if there was one.
-        complete: whether the store holds a finished image for an image key.
+        complete: whether the store holds, under the name of an image, what was built for an image key.
         force: build what was selected in any case.
         target: stage to build of the selected images, empty for the last.
         release: refuse external bases that are not pinned, and ``latest``.
@@ -57,7 +58,7 @@ class PlanInputs:
     bases: Mapping[str, BaseFact] = field(default_factory=dict)
     listings: Mapping[str, FileListing] = field(default_factory=dict)
     previous: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict)
-    complete: Callable[[Digest], bool] = _never
+    complete: Callable[[str, Digest], bool] = _never
     force: bool = False
     target: str = ""
     release: bool = False
@@ -133,13 +134,22 @@ class _Planner:
     def _target(self, image: HiveImage) -> str:
         return self._inputs.target if image.name in self._wanted else ""
 
+    def _finder(self, child: str) -> Callable[[Reference], str | None]:
+        """Return what finds the image that a reference in ``child`` means, in agreement with the graph."""
+
+        def find(reference: Reference) -> str | None:
+            found = self._hive.find(reference, child)
+            return None if found is None or (child, found) in self.graph.apart else found
+
+        return find
+
     def sources(self, image: HiveImage) -> Sources:
         """Return the names in the Dockerfile of ``image``."""
         return Sources(
             image.parsed(),
             self._args(image),
             self._inputs.platform,
-            lambda reference: self._hive.find(reference, image.name),
+            self._finder(image.name),
             self._target(image),
         )
 
@@ -191,7 +201,7 @@ class _Planner:
                 bases=inputs.bases,
                 images=self._facts,
                 context=inputs.listings.get(image.name, EmptyListing()),
-                find=lambda reference: self._hive.find(reference, image.name),
+                find=self._finder(image.name),
                 target=self._target(image),
                 onbuild=self._hive.settings.policy.get("onbuild", True) is not False,
                 **({"remote": inputs.remote} if inputs.remote else {}),
@@ -219,7 +229,7 @@ class _Planner:
         before = self._inputs.previous.get(name)
         if self._inputs.force and name in self._wanted:
             return (Reason("FORCED", "asked for"),)
-        if self._inputs.complete(key) and not above:
+        if self._inputs.complete(name, key) and not above:
             return ()
         if before is None:
             return (Reason("FIRST_BUILD", "the store has no record of it"),)

@@ -97,12 +97,17 @@ class Expander:
 
 
 def meta_variables(
-    document: Dockerfile, build_args: Mapping[str, str], platform: str, target: str = ""
+    document: Dockerfile,
+    build_args: Mapping[str, str],
+    platform: str,
+    target: str = "",
+    *,
+    failed: Callable[[DockerfileError], object] | None = None,
 ) -> dict[str, str]:
     """Return what FROM lines see: platform arguments and the ARGs before the first FROM.
 
     Raises:
-        DockerfileError: a default cannot be expanded.
+        DockerfileError: a default cannot be expanded, and there is no ``failed`` to be told so.
     """
     expander = Expander(document)
     known = platform_args(platform, target)
@@ -112,7 +117,12 @@ def meta_variables(
             if name in build_args:
                 known[name] = build_args[name]
             elif default is not None:
-                known[name] = expander(default, known.get, arg)
+                try:
+                    known[name] = expander(default, known.get, arg)
+                except DockerfileError as error:
+                    if failed is None:
+                        raise
+                    failed(error)
     return known
 
 
