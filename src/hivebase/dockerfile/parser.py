@@ -12,7 +12,6 @@ from hivebase.dockerfile.instructions import read_instruction
 from hivebase.dockerfile.lines import LineReader
 from hivebase.dockerfile.source import Source, quoted
 from hivebase.dockerfile.statement import Statement
-from hivebase.errors import DockerfileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,31 +44,6 @@ def parse(text: str, path: str) -> Dockerfile:
     )
 
 
-def salvage(text: str, path: str) -> Dockerfile | None:
-    """Read what can be read of a text that ``parse`` refuses, or None when no stage begins anywhere.
-
-    Wrong instructions are left out, and so is what stands before the first FROM but ARG. For those who only
-    want to see what a template or a test case stands on; nothing may be built from it.
-    """
-    try:
-        source = Source.of(text, path)
-        directives = read_directives(source)
-    except DockerfileError:
-        return None
-    reader = LineReader(source, directives.escape)
-    builder = _Stages(source)
-    while line := reader.logical_line():
-        try:
-            builder.add(*_instruction(source, line, reader, directives.escape))
-        except DockerfileError:
-            continue
-    try:
-        stages = builder.finish()
-    except DockerfileError:
-        return None
-    return Dockerfile(path, text, directives.escape, directives.pairs, tuple(builder.meta_args), stages)
-
-
 def parse_trigger(text: str, path: str) -> Instruction:
     """Parse the text of one ONBUILD trigger; ``path`` names the image it comes from.
 
@@ -93,12 +67,17 @@ def parse_trigger(text: str, path: str) -> Instruction:
 
 def _instructions(source: Source, reader: LineReader, escape: str) -> Iterator[tuple[Statement, Instruction]]:
     while line := reader.logical_line():
-        yield _instruction(source, line, reader, escape)
+        yield read_line(source, line, reader, escape)
 
 
-def _instruction(
+def read_line(
     source: Source, line: LogicalLine, reader: LineReader, escape: str
 ) -> tuple[Statement, Instruction]:
+    """Read one instruction, and from ``reader`` the heredocs that it opens.
+
+    Raises:
+        DockerfileError: it is none, or its heredocs do not end.
+    """
     statement = Statement.of(source, line, escape)
     statement = replace(statement, heredocs=_heredocs(statement, reader))
     return statement, read_instruction(statement)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from hivebase.dockerfile.ast import Copy, Run
-from hivebase.dockerfile.parser import parse, salvage
+from hivebase.dockerfile.parser import parse
+from hivebase.dockerfile.salvage import salvage
 from hivebase.errors import UsageError
 from hivebase.plan.files import FileFacts, clamp
 from hivebase.plan.globs import has_wildcard
