@@ -103,7 +103,7 @@ def test_b1_the_group_of_a_killed_run_is_swept_by_the_next(box):
 
 
 def test_b2_cancelling_ends_a_step_that_ignores_it(box):
-    """A step that ignores SIGTERM is gone within five seconds of the cancel, and the error says cancelled."""
+    """A step that ignores SIGTERM is gone well within five seconds, and the error says cancelled."""
     marker = _marker()
     timer = threading.Thread(target=lambda: (_eventually(lambda: processes_with(marker)), box.cancel.set()))
     timer.start()
@@ -113,7 +113,7 @@ def test_b2_cancelling_ends_a_step_that_ignores_it(box):
         box.run(f"trap '' TERM INT; sleep {marker}; sleep {marker}")
     timer.join()
 
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 3.8  # at four seconds the guard itself would be killed
     assert processes_with(marker) == []
 
 
@@ -133,11 +133,20 @@ def test_b2_cancelling_lets_a_step_end_in_order(box):
 
 
 def test_b2_ctrl_c_on_the_terminal_does_not_reach_the_step(box):
-    """The step is in a session of its own: a signal to our process group is ours alone to handle."""
-    ran = box.run("cut -d ' ' -f 6 /proc/self/stat")
+    """Helper and step are in sessions of their own: a signal to our process group is ours alone to handle."""
+    sessions: set[int] = set()
+    request = box.request("cut -d ' ' -f 6 /proc/self/stat; sleep 0.2")
+    output = bytearray()
 
-    assert str(os.getsid(0)) != ran.text.strip()
-    assert ran.text.strip() == "1"
+    def take(chunk: bytes) -> None:
+        output.extend(chunk)
+        sessions.update(os.getsid(pid) for pid in _our_helpers())
+
+    run(request, take, box.cancel)
+
+    assert output == b"1\n"
+    assert len(sessions) == 1
+    assert os.getsid(0) not in sessions
 
 
 def test_b3_a_daemon_left_behind_dies_with_the_step(box):

@@ -11,11 +11,12 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from hivebase.fs import remove_tree
+from hivebase.layers.sandbox import runtime
 from hivebase.layers.sandbox.run import Result, SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
 
@@ -146,3 +147,11 @@ def processes_with(marker: str) -> list[int]:
 def names(directory: Path) -> list[str]:
     """Return the names in ``directory``, sorted."""
     return sorted(path.name for path in directory.iterdir())
+
+
+def runtime_of(flavour: Literal["runc", "crun"]) -> runtime.Runtime:
+    """Return the named runtime of this machine."""
+    found = runtime._probe(flavour, os.environ["PATH"])
+    if found is None:
+        pytest.skip(f"needs {flavour}: apt-get install {flavour}")
+    return found

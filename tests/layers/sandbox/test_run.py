@@ -6,7 +6,7 @@ import os
 import stat
 
 import pytest
-from tests.layers.sandbox.box import PATH, Box, busybox, names, processes_with
+from tests.layers.sandbox.box import PATH, Box, busybox, names, processes_with, runtime_of
 
 from hivebase.errors import BuildError, SystemFaultError
 from hivebase.layers.sandbox.host import HostConfiguration
@@ -37,6 +37,21 @@ def test_only_changes_are_in_the_upper_directory(box):
     assert stat.S_ISCHR(gone.st_mode)
     assert gone.st_rdev == 0
     assert (busybox() / "etc/passwd").exists()
+
+
+def test_a_moved_directory_is_whole_in_the_upper_directory(box, tmp_path):
+    """No redirect to a lower layer is written: what the layer is made of does not need the overlay."""
+    layer = tmp_path / "layer"
+    (layer / "from/sub").mkdir(parents=True)
+    (layer / "from/sub/file").write_text("content")
+    box.lowers = [busybox(), layer]
+
+    ran = box.run("mv /from /to")
+
+    assert ran.code == 0
+    assert (ran.upper / "to/sub/file").read_text() == "content"
+    attributes = {name for path in ran.upper.rglob("*") if path.is_dir() for name in os.listxattr(path)}
+    assert attributes <= {"trusted.overlay.opaque"}
 
 
 def test_a_step_that_changes_nothing_leaves_an_empty_upper_directory(box):
@@ -94,7 +109,7 @@ def test_input_and_errors_have_their_own_ways(box, tmp_path):
     with (tmp_path / "input").open("rb") as file:
         run(request, out.extend, box.cancel, on_error=err.extend, stdin=file)
 
-    assert (out, err) == (b"givengood\n", b"bad\n")
+    assert bytes(out + b"|" + err) == b"givengood\n|bad\n"
 
 
 def test_without_input_a_step_reads_nothing(box):
@@ -189,7 +204,7 @@ def test_a_privileged_step_may_mount(box):
 @pytest.mark.parametrize("flavour", ["runc", "crun"])
 def test_both_runtimes_behave_alike(box, flavour):
     """The same step in runc and in crun sees the same."""
-    runtime = _runtime(flavour)
+    runtime = runtime_of(flavour)
     ran = box.run(
         "echo out; echo err >&2; hostname; id -u; grep -E '^(CapBnd|CapInh|CapAmb|NoNewPrivs|Seccomp):'"
         " /proc/self/status; ls /dev | grep -v core; touch /new; exit 5",
@@ -202,15 +217,6 @@ def test_both_runtimes_behave_alike(box, flavour):
         "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
         "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
     )
-
-
-def _runtime(flavour) -> Runtime:
-    from hivebase.layers.sandbox import runtime  # noqa: PLC0415 -- its name is this function's
-
-    found = runtime._probe(flavour, os.environ["PATH"])
-    if found is None:
-        pytest.skip(f"needs {flavour}: apt-get install {flavour}")
-    return found
 
 
 def test_a_runtime_that_fails_is_not_a_failed_command(box, tmp_path):

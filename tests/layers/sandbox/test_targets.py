@@ -79,11 +79,14 @@ def test_parents_that_exist_look_the_same_in_the_stub_layer(tree, stubs):
         ("/missing/deep", "/link/x", "/missing/deep/x"),
         ("/missing/../../etc", "/link", "/etc"),
         ("etc/./", "/link//x/", "/etc/x"),
+        ("sub/up", "/link/x", "/etc/x"),
     ],
 )
 def test_links_stay_inside(tree, stubs, link, target, place):
     """Absolute links, dots and missing components end inside the tree."""
     (tree / "link").symlink_to(link)
+    (tree / "sub").mkdir()
+    (tree / "sub/up").symlink_to("/etc")
 
     assert MountPoints(str(tree), str(stubs)).place(target, directory=True) == place
 

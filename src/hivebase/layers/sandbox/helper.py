@@ -113,9 +113,6 @@ def _run(request: Request, legacy: list[str], report: Reporter) -> Report:
     prepare(request, scratch)
     syscalls.forbid_abstract_sockets_outside()
     attached = request["terminal"]
-    if not attached:  # a terminal is the user's; the pipes are ours
-        for fd in (1, 2):  # so that the step may open /dev/stdout again, whoever it runs as
-            os.fchown(fd, *request["owner"])
     command = [request["runtime"], "--root", f"{scratch}/state", "--log", f"{scratch}/log"]
     command += ["--log-format", "json"]
     if request["flavour"] == "crun":

@@ -95,7 +95,6 @@ class Request(TypedDict):
         mounts: in order.
         hosts, resolv: content of /etc/hosts and /etc/resolv.conf.
         host: the host's package manager configuration.
-        owner: uid and gid that own the step's output pipe.
         pids, memory: limits, 0 for none.
         devices: whether device nodes in the image work.
         terminal: the helper's own terminal becomes the step's.
@@ -115,7 +114,6 @@ class Request(TypedDict):
     hosts: str
     resolv: str
     host: HostFiles
-    owner: tuple[int, int]
     pids: int
     memory: int
     devices: bool

@@ -244,7 +244,6 @@ def _document(request: SandboxRequest, runtime: Runtime, caches: Caches) -> Requ
             "ca": request.host.ca,
             "directories": [(place, path) for place, path in request.host.directories],
         },
-        "owner": (process.uid, process.gid),
         "pids": request.pids,
         "memory": _memory() if request.memory is None else request.memory,
         "devices": request.privileged,
