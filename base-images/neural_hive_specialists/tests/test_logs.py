@@ -78,9 +78,11 @@ def test_configuring_twice_does_not_double_the_lines(log):
 
 def test_uvicorn_has_no_handlers_of_its_own_afterwards(log):
     """Its lines would be printed twice."""
-    logging.getLogger("uvicorn").addHandler(logging.StreamHandler(io.StringIO()))
+    own = io.StringIO()
+    logging.getLogger("uvicorn").addHandler(logging.StreamHandler(own))
     log()
     logging.getLogger("uvicorn.error").info("hello")
+    assert own.getvalue() == ""
     assert [line["event"] for line in log()] == ["hello"]
 
 

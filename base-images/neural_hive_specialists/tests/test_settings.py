@@ -36,6 +36,14 @@ def test_every_wrong_variable_is_named_and_no_value_is_shown(monkeypatch):
     assert "s3cret" not in str(caught.value)
 
 
+def test_not_even_the_library_underneath_shows_a_value(monkeypatch):
+    """Who constructs settings directly gets pydantic's error, without the input."""
+    monkeypatch.setenv("HIVE_HTTP_PORT", "s3cret-port")
+    with pytest.raises(ValueError, match="http_port") as caught:
+        Settings()
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
