@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,22 +136,24 @@ def dockerd(directory: Path) -> Iterator[str]:
     need("dockerd")
     if os.geteuid() != 0:
         pytest.skip("needs root: dockerd mounts file systems")
-    home = directory / "dockerd"
-    home.mkdir()
-    address = f"unix://{home}/docker.sock"
-    command = [
-        *["dockerd", "--host", address, "--data-root", f"{home}/data", "--exec-root", f"{home}/exec"],
-        *["--pidfile", f"{home}/pid", "--bridge", "none", "--iptables=false", "--ip6tables=false"],
-    ]
-    try:
-        with _running(command, home / "log", lambda: _docker_answers(address)):
-            yield address
-    finally:
-        # What a daemon mounted may outlive it, and would keep the directory from being removed.
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-        mounts = [line.split()[4] for line in lines if f" {home}/" in line]
-        for mount in reversed(mounts):
-            subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=10)
+    data = directory / "dockerd"
+    data.mkdir()
+    # A socket's path has 107 bytes, and containerd puts its own four directories deep.
+    with tempfile.TemporaryDirectory(prefix="dockerd-", ignore_cleanup_errors=True) as home:
+        address = f"unix://{home}/docker.sock"
+        command = [
+            *["dockerd", "--host", address, "--data-root", f"{data}/data", "--exec-root", f"{home}/exec"],
+            *["--pidfile", f"{home}/pid", "--bridge", "none", "--iptables=false", "--ip6tables=false"],
+        ]
+        try:
+            with _running(command, data / "log", lambda: _docker_answers(address)):
+                yield address
+        finally:
+            # What a daemon mounted may outlive it, and would keep the directories from being removed.
+            lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+            mounts = [line.split()[4] for line in lines if f" {home}/" in line or f" {data}/" in line]
+            for mount in reversed(mounts):
+                subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True, timeout=10)
 
 
 @contextmanager

@@ -85,7 +85,6 @@ def _config(address: str, text: str) -> Any:
 
 @pytest.mark.server
 @pytest.mark.root
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO name='/proc/self/mountinfo'")
 def test_docker_reads_the_same(tmp_path):
     """Words, pairs, forms and durations mean to Docker what they mean here."""
     values = " ".join(f"{name}='" + value.replace("'", r"'\''") + "'" for name, value in VALUES.items())
