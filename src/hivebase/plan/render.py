@@ -52,20 +52,22 @@ def as_text(graph: Graph) -> str:
     roots = [node.name for node in graph.nodes if node.name not in placed]
     lines: list[str] = []
     drawn: set[str] = set()
-    # An explicit stack: a chain of a thousand images is legal, and deeper than Python's calls may go.
-    pending: list[tuple[str, str, str]] = [(name, "", "") for name in reversed([*bases, *roots])]
-    while pending:
-        name, margin, branch = pending.pop()
-        again = name in drawn and name in below
-        used = f"  (copies from {', '.join(sorted(copies[name]))})" if name in copies else ""
-        lines.append(f"{margin}{branch}{name}{used}{'  (see above)' if again else ''}")
-        if again:
-            continue
-        drawn.add(name)
-        deeper = margin + {"": "", "├── ": "│   ", "└── ": "    "}[branch]
-        children = below.get(name, [])
-        for position, child in reversed(list(enumerate(children))):
-            pending.append((child, deeper, "└── " if position == len(children) - 1 else "├── "))
+    # Images in a circle hang below nothing but each other; the first of them is as good a start as any.
+    for start in (*bases, *roots, *(node.name for node in graph.nodes)):
+        # An explicit stack: a chain of a thousand images is legal, and deeper than Python's calls may go.
+        pending = [(start, "", "")] if start not in drawn else []
+        while pending:
+            name, margin, branch = pending.pop()
+            again = name in drawn and name in below
+            used = f"  (copies from {', '.join(sorted(copies[name]))})" if name in copies else ""
+            lines.append(f"{margin}{branch}{name}{used}{'  (see above)' if again else ''}")
+            if again:
+                continue
+            drawn.add(name)
+            deeper = margin + {"": "", "├── ": "│   ", "└── ": "    "}[branch]
+            children = below.get(name, [])
+            for position, child in reversed(list(enumerate(children))):
+                pending.append((child, deeper, "└── " if position == len(children) - 1 else "├── "))
     return "".join(f"{line}\n" for line in lines)
 
 
