@@ -301,24 +301,23 @@ def test_x7_only_harmless_devices_exist_and_work(box):
 
 @pytest.mark.parametrize("flavour", ["runc", "crun"])
 @pytest.mark.parametrize("place", ["/", "/dev", "/dev/shm", "/tmp", "/run"])
-def test_x7_a_node_of_the_hosts_disk_cannot_be_opened(box, place, flavour):
-    """A device may be made, as archives hold some, but opening it is refused wherever it is.
+def test_x7_a_node_that_the_step_makes_cannot_be_opened(box, place, flavour):
+    """Nodes may be made, as archives hold some, but not opened, wherever they are.
 
-    With crun there is no cgroup to refuse it: every file system has to.
+    That holds for the host's disk, and also for a device that every cgroup allows: the file systems refuse it.
     """
     disks = [Path(f"/dev/{name}") for name in ("vda", "sda", "nvme0n1", "zero")]
     disk = next(path for path in disks if path.exists()).stat()
     kind = "b" if stat.S_ISBLK(disk.st_mode) else "c"
 
     ran = box.run(
-        f"mknod {place}/disk {kind} {os.major(disk.st_rdev)} {os.minor(disk.st_rdev)} && echo made;"
-        f" head -c 1 {place}/disk > /dev/null && echo read",
+        f"cd {place}; mknod disk {kind} {os.major(disk.st_rdev)} {os.minor(disk.st_rdev)} && echo made;"
+        " mknod zero2 c 1 5 && echo made; for node in disk zero2; do head -c 1 $node > /dev/null && echo read; done",
         runtime=runtime_of(flavour),
     )
 
-    assert "made" in ran.text
+    assert ran.text.split().count("made") == 2
     assert "read" not in ran.text.split()
-    assert re.search("Permission denied|Operation not permitted", ran.text)
 
 
 def test_x7_the_hosts_own_nodes_cannot_be_changed(box):

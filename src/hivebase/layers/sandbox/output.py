@@ -29,15 +29,18 @@ _ESCAPES = re.compile(
 )
 
 # C0 but the tab, DEL, C1, and the characters that reorder text (a line could then read as another one).
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]"
-)
+_CONTROLS = (
+    *range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0),
+    0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A),
+)  # fmt: skip
+_VISIBLE = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
 
 
 def clean_line(text: str) -> str:
     r"""Return ``text`` without escape sequences; other control characters become visible (``\x07``)."""
-    text = _ESCAPES.sub("", text)
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    if text.isprintable():  # quick, and true of nearly every line
+        return text
+    return _ESCAPES.sub("", text).translate(_VISIBLE)
 
 
 class Lines:
@@ -79,7 +82,8 @@ class Lines:
             self._pending = self._pending[MAX_LINE:]
 
     def _give(self, line: str) -> None:
-        line = line.rstrip("\r").rpartition("\r")[2]
+        if "\r" in line:
+            line = line.rstrip("\r").rpartition("\r")[2]
         for start in range(0, len(line) or 1, MAX_LINE):
             self._sink(clean_line(line[start : start + MAX_LINE]))
 

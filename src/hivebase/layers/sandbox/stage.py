@@ -33,6 +33,7 @@ _DEVICES = (
     ("tty", 5, 0),
 )
 
+_MOUNT = "/bin/mount"
 _MAX_CERTIFICATES = 4 << 20
 _CERTIFICATE_END = "-----END CERTIFICATE-----"
 
@@ -84,6 +85,11 @@ def prepare(request: Request, scratch: str) -> None:
     )
     config["root"] = {"path": root, "readonly": False}
     config["mounts"] += mounts
+    if request["flavour"] == "crun" and not request["devices"]:
+        # It mounts the root once more without the flags that we gave it. The hook runs before the image's root
+        # becomes the step's, so the program is the host's.
+        deny = [_MOUNT, "-o", "remount,bind,nodev", root]
+        config["hooks"] = {"createContainer": [{"path": _MOUNT, "args": deny}]}
     with open(f"{scratch}/bundle/config.json", "w", encoding="utf-8") as file:
         json.dump(config, file)
 
