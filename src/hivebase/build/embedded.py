@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.build.bind import MountBinder
+from hivebase.build.printed import Printed
 from hivebase.build.scratch import scratch
 from hivebase.build.secrets import Secrets
 from hivebase.build.stage import tree_of
@@ -17,7 +18,6 @@ from hivebase.layers.diff import layer_from_upper
 from hivebase.layers.layer import LayerWriter
 from hivebase.layers.sandbox.host import HostConfiguration
 from hivebase.layers.sandbox.mounts import FileMount
-from hivebase.layers.sandbox.output import Lines
 from hivebase.layers.sandbox.run import SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
 from hivebase.layers.sources import TreeSource
@@ -87,7 +87,7 @@ class Embedded:
             mounts = [bound for mount in step.mounts if (bound := binder.bind(mount)) is not None]
             mounts += [FileMount(f"{_PIPES}/{file.name}", file.content, mode=0o755) for file in step.inline]
             env = [*step.env, *step.proxies, *binder.variables(step.mounts)]
-            lines = Lines(lambda line: listener(Event(self.image, "log", line, step.text)))
+            printed = Printed(lambda line: listener(Event(self.image, "log", line, step.text)))
             upper = work / "upper"
             result = run(
                 SandboxRequest(
@@ -102,10 +102,10 @@ class Embedded:
                     caches=self.store.state / "cache" / "mounts",
                     masked=[value.encode() for name, value in step.env if name in step.secrets],
                 ),
-                lines.feed,
+                printed.feed,
                 self.cancel,
             )
-            lines.close()
+            printed.close()
             if result.exit_code != 0:
                 raise _failed(step, result.exit_code, out_of_memory=result.out_of_memory)
             with LayerWriter(self.store, self.epoch) as writer:

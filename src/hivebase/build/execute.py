@@ -94,9 +94,9 @@ class Execution:
         try:
             outcomes = run_jobs(jobs, workers, cancel)
         except InterruptedByUserError:
-            open_ends = sum(plan.action == "build" and plan.name not in self._built for plan in plans)
+            done = sum(plan.action == "cached" or plan.name in self._built for plan in plans)
             raise InterruptedByUserError(
-                f"interrupted: {len(self._built)} images were built, {open_ends} were not and are as they were",
+                f"interrupted with {done} of {len(plans)} images done; the others are as they were",
                 hint="build again; steps that ended are not repeated",
             ) from None
         return tuple(self._result(plan, outcomes) for plan in plans)
