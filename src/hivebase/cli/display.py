@@ -61,12 +61,11 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
+        if event.status == "log":
+            self._line(event)
+            return
         with self._lock, self._above():
-            if event.status == "log":
-                self._tails.setdefault(event.subject, deque(maxlen=_TAIL)).append(event.text)
-                if self._verbose:
-                    note(f"{event.subject} | {event.text}")
-            elif event.status == "started":
+            if event.status == "started":
                 now = time.monotonic()
                 self._running[event.subject, event.step or event.text] = (now, now)
                 self._tails.pop(event.subject, None)
@@ -79,6 +78,16 @@ class Display:
                     note(f"{event.subject} | {line}")
             else:
                 self._ended(event)
+
+    def _line(self, event: Event) -> None:
+        """Keep one line of a step's output: there may be millions, so nothing is drawn for it."""
+        with self._lock:
+            tail = self._tails.get(event.subject)
+            if tail is None:
+                tail = self._tails[event.subject] = deque(maxlen=_TAIL)
+            tail.append(event.text)
+            if self._verbose:
+                note(f"{event.subject} | {event.text}")
 
     def _ended(self, event: Event) -> None:
         if event.status != "note":
