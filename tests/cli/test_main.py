@@ -21,7 +21,6 @@ ENGINE = {
     "hivebase.build.embedded",
     "hivebase.layers.apply",
     "hivebase.layers.sandbox.run",
-    "hivebase.registry.client",
 }
 
 
