@@ -11,9 +11,10 @@ from hivebase.digest import Digest
 from hivebase.errors import BuildError
 from hivebase.layers.gzip import BLOCK, Compressor
 from hivebase.oci.model import LAYER_GZIP, Descriptor
-from hivebase.tar import Entry, Writer
+from hivebase.tar import Entry, Writer, padding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -58,10 +59,16 @@ class LayerWriter:
     Args:
         store: where the blob goes.
         epoch: seconds since 1970; later modification times become this one.
+        observe: is called with each entry as it was stored, and the offset of its content in the uncompressed
+            layer.
     """
 
-    def __init__(self, store: BlobStore, epoch: int) -> None:
+    def __init__(
+        self, store: BlobStore, epoch: int, *, observe: Callable[[Entry, int], object] | None = None
+    ) -> None:
         self.epoch = epoch
+        self._observe = observe
+        self._written = 0
         self._store = store
         self._stack = ExitStack()
         self._hash = hashlib.sha256()
@@ -130,11 +137,14 @@ class LayerWriter:
         if entry.mtime > self.epoch:
             entry = replace(entry, mtime=self.epoch)
         self._writer.add(entry, data)
+        if self._observe is not None:
+            self._observe(entry, self._written - entry.size - len(padding(entry.size)))
 
     def _write(self, data: bytes) -> None:
         # A small file is three small pieces; hashing them one by one costs more than their bytes do.
         self._buffer.append(data)
         self._buffered += len(data)
+        self._written += len(data)
         if self._buffered >= BLOCK:
             self._flush()
 

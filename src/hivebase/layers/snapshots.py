@@ -95,13 +95,23 @@ class Snapshots:
         self._hold()
         directories: list[Path] = []
         for layer, diff_id, chain_id in zip(layers, diff_ids, chain_ids(tuple(diff_ids)), strict=True):
-            names = (f"diff-{Digest.parse(diff_id).hex}", f"chain-{chain_id.hex}")
+            names = _names(diff_id, chain_id)
             found = next(filter(None, map(self._find, names)), None)
             if found is None:
                 found = self._unpack(layer, Digest.parse(diff_id), names, directories)
             with Directory.open(found) as directory:
                 directories = [found] if is_opaque(directory.fd) else [*directories, found]
         return directories
+
+    def unpacked(self, diff_ids: Sequence[str]) -> list[Path | None]:
+        """Return where each layer of a chain is unpacked, lowest first; None for one that is not."""
+        if not self._root.is_dir():
+            return [None] * len(diff_ids)
+        self._hold()
+        return [
+            next(filter(None, map(self._find, _names(diff_id, chain_id))), None)
+            for diff_id, chain_id in zip(diff_ids, chain_ids(tuple(diff_ids)), strict=True)
+        ]
 
     def adopt(self, upper: Path, diff_id: Digest) -> Path:
         """Keep ``upper`` as the unpacked form of the layer that was made of it.
@@ -238,6 +248,10 @@ class Snapshots:
         remove_tree(final)  # there only if it was found damaged
         work.rename(final)
         return final / _TREE
+
+
+def _names(diff_id: str, chain_id: Digest) -> tuple[str, str]:
+    return f"diff-{Digest.parse(diff_id).hex}", f"chain-{chain_id.hex}"
 
 
 def _check_diff_id(actual: Digest, expected: Digest, where: str) -> None:

@@ -25,7 +25,9 @@ OPAQUE_XATTR = "trusted.overlay.opaque"
 """Set to ``y`` on a directory of a layer, it hides what lower layers have in it (kernel, overlayfs.rst)."""
 
 # Labels of a security module and access lists belong to the machine; BuildKit keeps capabilities alone.
-_KEPT = ("security.capability", "user.")
+KEPT_XATTRS = ("security.capability", "user.")
+"""Prefixes of the extended attributes that belong in an image."""
+
 _LOOK = os.O_PATH | os.O_NOFOLLOW
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # Without O_NONBLOCK, opening a fifo that the image put there would wait forever.
@@ -244,7 +246,7 @@ def xattrs_of(fd: int) -> tuple[tuple[str, bytes], ...]:
         if error.errno == errno.EOPNOTSUPP:
             return ()
         raise
-    return tuple((name, os.getxattr(here, name)) for name in sorted(names) if name.startswith(_KEPT))
+    return tuple((name, os.getxattr(here, name)) for name in sorted(names) if name.startswith(KEPT_XATTRS))
 
 
 def resolve(tree: Lookup, path: str, *, follow_last: bool = True) -> str:
