@@ -113,6 +113,8 @@ def test_variables_in_from_of_copy_are_understood_for_the_graph():
     """BuildKit refuses them and other builders do not, so the edge is shown."""
     found = graph(tools="FROM scratch", app="FROM debian\nARG T=tools\nCOPY --from=$T /t /t")
     assert {("app", "tools", "copy")} == edges(found)
+    above = graph(tools="FROM scratch", app="ARG T=tools\nFROM debian\nCOPY --from=${T}:1 /t /t")
+    assert {("app", "tools", "copy")} == edges(above)
 
 
 def test_unneeded_stages_count():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hivebase.plan.names import NameIndex, classify, name_images, slug
+from hivebase.plan.names import NameIndex, classify, is_official, name_images, slug
 from hivebase.reference import Reference
 
 
@@ -165,13 +165,45 @@ def test_an_official_name_after_a_file_name_stays_official():
         ("a__b", "a__b"),
         ("a___b", "a-b"),
         ("-x-", "x"),
-        ("Ω", "image"),
+        ("Ω", "image-e3c622e5"),
+        ("café", "cafe"),
+        ("c++", "cpp"),
+        ("C#", "csharp"),
+        ("第一章web", "web-59801985"),
         ("a..b", "a-b"),
     ],
 )
 def test_slugs(text, expected):
     """Names become components of a repository."""
     assert expected == slug(text)
+
+
+def test_names_in_other_scripts_stay_apart():
+    """What a repository cannot spell is told apart by its digest; the name itself is shown as it is."""
+    directories = ["第一章", "第二章", "一web", "二web", "c", "c++", "c#"]
+    assert len({slug(name) for name in directories}) == len(directories)
+    expected = {f"{name}/Dockerfile": name for name in directories}
+    assert expected == names(*expected)
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("python:3.11", True),
+        ("library/python", True),
+        ("docker.io/python", True),
+        ("index.docker.io/library/python:3", True),
+        ("arm64v8/python", True),
+        ("me/python", False),
+        ("quay.io/library/python", False),
+        ("eclipse-mosquitto", True),
+        ("ibm-semeru-runtimes", True),
+        ("tools", False),
+    ],
+)
+def test_official_images(reference, expected):
+    """Docker's own, whichever way they are written."""
+    assert expected == is_official(Reference.parse(reference))
 
 
 @given(st.text())

@@ -170,6 +170,17 @@ def test_official_images_close_no_circle():
     assert {("php", "composer")} == set(found.apart)
 
 
+def test_d15_a_circle_that_is_meant_is_an_error_whatever_else_is_written():
+    """One use that can only be the hive's image is enough."""
+    with pytest.raises(UsageError, match="composer -> php -> composer"):
+        graph(
+            {
+                "php/Dockerfile": "FROM acme/composer\nCOPY --from=composer:2 / /\n",
+                "composer/Dockerfile": "FROM acme/php\n",
+            }
+        )
+
+
 def test_a_publishers_image_in_a_checkout_of_the_same_name():
     """The directory that a tree was cloned into says nothing of the namespace grafana."""
     found = graph({"Dockerfile": "FROM grafana/grafana:11"}, root="grafana")

@@ -13,7 +13,9 @@ component that several images share means the one in the nearest directory aroun
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,10 +82,19 @@ def classify(name: str) -> FileName | None:
 
 
 def slug(text: str) -> str:
-    """Return ``text`` as a component of a repository: lower-case letters, digits and single separators."""
-    lowered = re.sub(r"[^a-z0-9._-]+", "-", text.lower())
-    joined = re.sub(r"\.[._-]+|_[.-][._-]*|__[._-]+|-+[._][._-]*", "-", lowered)
-    return joined.strip("._-") or "image"
+    """Return ``text`` as a component of a repository: lower-case letters, digits and single separators.
+
+    Accents are dropped. What else has letters that a repository cannot hold ends in a digest of them all, so
+    that two directories with Chinese names stay two images.
+    """
+    spelled = text.replace("+", "p").replace("#", "sharp")
+    plain = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
+    lowered = re.sub(r"[^a-z0-9._-]+", "-", plain.lower())
+    joined = re.sub(r"\.[._-]+|_[.-][._-]*|__[._-]+|-+[._][._-]*", "-", lowered).strip("._-")
+    if plain.isascii():
+        return joined or "image"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{joined or 'image'}-{digest}"
 
 
 @dataclass(frozen=True, slots=True)

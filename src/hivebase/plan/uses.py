@@ -59,7 +59,7 @@ def read_uses(document: Dockerfile, args: Mapping[str, str], platform: str) -> U
     """Read the references of ``document`` under build args ``args``; stages of its own are none."""
     uses = Uses()
     meta = meta_variables(document, args, platform, failed=uses.problems.append)
-    reader = _Reader(document, Expander(document), uses)
+    reader = _Reader(document, meta, uses)
     earlier: set[str] = set()
     for stage in document.stages:
         with reader:
@@ -75,8 +75,9 @@ def read_uses(document: Dockerfile, args: Mapping[str, str], platform: str) -> U
 class _Reader:
     """Reads the stages of one Dockerfile; as a context, notes a mistake and goes on behind it."""
 
-    def __init__(self, document: Dockerfile, expander: Expander, uses: Uses) -> None:
-        self.expander = expander
+    def __init__(self, document: Dockerfile, meta: Mapping[str, str], uses: Uses) -> None:
+        self.expander = Expander(document)
+        self._meta = meta
         self._path = document.path
         self._uses = uses
         self._aliases = {stage.from_.alias for stage in document.stages if stage.from_.alias}
@@ -104,10 +105,16 @@ class _Reader:
         inner = instruction
         if isinstance(instruction, Onbuild):
             inner = parse_trigger(instruction.trigger, self._path)
+
+        def lookup(name: str) -> str | None:
+            # BuildKit refuses variables here. Other builders expand them, and need no second ARG for it.
+            value = scope.get(name)
+            return self._meta.get(name) if value is None else value
+
         for text, via in _sources(inner):
-            name = self.expander(text, scope.get, instruction)
+            name = self.expander(text, lookup, instruction)
             if not (name.isdecimal() or name.lower() in self._aliases):
-                self._uses.found.append(_use(name, text, scope.get, via, instruction))
+                self._uses.found.append(_use(name, text, lookup, via, instruction))
 
 
 def _sources(instruction: Instruction) -> Iterator[tuple[str, Via]]:
