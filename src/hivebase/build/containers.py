@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from hivebase.build.scratch import scratch
 from hivebase.build.stage import Built, tree_of
 from hivebase.layers.accounts import user_ids
+from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.sandbox.host import HostConfiguration
 from hivebase.layers.sandbox.run import SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
@@ -65,8 +66,8 @@ class Containers:
 
     def shell(self) -> str:
         """Return the shell for a person: bash where the image has it."""
-        tree, _ = tree_of(Built.of_image(self.image), self.snapshots)
-        return "/bin/bash" if tree.lstat(resolve(tree, "bin/bash")) else "/bin/sh"
+        with Indexes(self.store).tree(Built.of_image(self.image).layers) as tree:
+            return "/bin/bash" if tree.lstat(resolve(tree, "bin/bash")) else "/bin/sh"
 
     def attach(self, argv: Sequence[str], env: Sequence[tuple[str, str]], user: str) -> int:
         """Run ``argv`` on this process' own terminal; return its exit code.

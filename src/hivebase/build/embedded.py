@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from hivebase.errors import BuildError, PolicyError
 from hivebase.layers.accounts import user_ids
 from hivebase.layers.copy import copy_layer
 from hivebase.layers.diff import layer_from_upper
-from hivebase.layers.layer import LayerWriter
 from hivebase.layers.sandbox.host import HostConfiguration
 from hivebase.layers.sandbox.mounts import FileMount
 from hivebase.layers.sandbox.run import SandboxRequest, run
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hivebase.build.stage import Built
+    from hivebase.layers.indexed_cache import Indexes
     from hivebase.layers.layer import Layer
     from hivebase.layers.remote import Remote
     from hivebase.layers.snapshots import Snapshots
@@ -44,6 +45,8 @@ class Embedded:
     """Does steps for one image; implements :class:`hivebase.build.stage.Doer`.
 
     Attributes:
+        snapshots: unpacks what commands run on.
+        indexes: shows what all other steps look at, without unpacking it.
         image: its name, the subject of events.
         context: its build context, opened when first needed.
         epoch: the instant of the build.
@@ -55,6 +58,7 @@ class Embedded:
 
     store: Store
     snapshots: Snapshots
+    indexes: Indexes
     image: str
     context: Callable[[], Source]
     epoch: int
@@ -108,7 +112,7 @@ class Embedded:
             printed.close()
             if result.exit_code != 0:
                 raise _failed(step, result.exit_code, out_of_memory=result.out_of_memory)
-            with LayerWriter(self.store, self.epoch) as writer:
+            with self.indexes.writer(self.epoch) as writer:
                 layer_from_upper(upper, tree, writer)
                 layer = writer.finish()
             if layer is not None:
@@ -124,12 +128,15 @@ class Embedded:
             HivebaseError: a file is missing, unfit, or changed while it was read.
         """
         del listener
-        base, _ = tree_of(on, self.snapshots)
-        if step.source.kind == "context":
-            source = self.context()
-        else:
-            source = TreeSource(tree_of(sources[step.source], self.snapshots)[0], step.source.written)
-        with scratch(self.store) as work, LayerWriter(self.store, self.epoch) as writer:
+        with ExitStack() as stack:
+            base = stack.enter_context(self.indexes.tree(on.layers))
+            if step.source.kind == "context":
+                source = self.context()
+            else:
+                tree = stack.enter_context(self.indexes.tree(sources[step.source].layers))
+                source = TreeSource(tree, step.source.written)
+            work = stack.enter_context(scratch(self.store))
+            writer = stack.enter_context(self.indexes.writer(self.epoch))
             copy_layer(step, source, base, writer, remote=self.remote, work=work)
             return writer.finish()
 
@@ -139,8 +146,7 @@ class Embedded:
         Raises:
             BuildError: a file is in the way.
         """
-        base, _ = tree_of(on, self.snapshots)
-        with LayerWriter(self.store, self.epoch) as writer:
+        with self.indexes.tree(on.layers) as base, self.indexes.writer(self.epoch) as writer:
             workdir_layer(step, base, writer)
             return writer.finish()
 

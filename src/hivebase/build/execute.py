@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hivebase.build.bases import Base
     from hivebase.build.scheduler import Outcome
     from hivebase.build.stage import Doer
-    from hivebase.layers.snapshots import Snapshots
+    from hivebase.layers.indexed_cache import Indexes
     from hivebase.oci.model import Descriptor
     from hivebase.oci.store import Store
     from hivebase.plan.steps import ImagePlan, Reason, StagePlan
@@ -68,7 +68,7 @@ class Execution:
     """
 
     store: Store
-    snapshots: Snapshots
+    indexes: Indexes
     refs: Mapping[str, str]
     ready: Mapping[str, Descriptor]
     bases: Mapping[str, Base]
@@ -169,7 +169,7 @@ class Execution:
         return run
 
     def _publish(self, plan: ImagePlan, stages: Mapping[int, StagePlan], built: Built) -> Built:
-        names = stand_ins(self.store, self.snapshots, built)
+        names = stand_ins(self.store, self.indexes, built)
         descriptor = finish(
             self.store, plan, built, base=self._base(plan, stages), epoch=self.epoch, stand_ins=names
         )

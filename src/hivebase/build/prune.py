@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hivebase.build.images import IMAGES
 from hivebase.build.scratch import sweep
 from hivebase.build.stage import STEPS, cached_layer
+from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
     if not dry_run:
         snapshots.remove(*(item.name for item in used))
     items.append((f"{len(used)} unpacked layers", sum(item.size for item in used)))
+    count, size = Indexes(store).clear(dry_run=dry_run)
+    items.append((f"{count} indexes of layers", size))
     collected = store.collect(keep=keep, dry_run=dry_run)
     items.append((f"{len(collected.digests)} unused blobs", collected.size))
     return Pruned(tuple((what, size) for what, size in items if not what.startswith("0 ")))

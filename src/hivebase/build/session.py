@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hivebase.build.stage import Doer
     from hivebase.build.workspace import Workspace
     from hivebase.layers.fetch import RemoteFiles
+    from hivebase.layers.indexed_cache import Indexes
     from hivebase.layers.snapshots import Snapshots
     from hivebase.oci.model import Descriptor, Platform
     from hivebase.oci.store import Store
@@ -161,18 +162,20 @@ class Session:
         """
         from hivebase.build.execute import Execution  # noqa: PLC0415 -- a plan alone needs no engine
         from hivebase.build.scratch import sweep  # noqa: PLC0415
+        from hivebase.layers.indexed_cache import Indexes  # noqa: PLC0415
         from hivebase.layers.snapshots import Snapshots  # noqa: PLC0415
 
         sweep(self.store)
         snapshots = self._stack.enter_context(Snapshots(self.store))
+        indexes = Indexes(self.store, snapshots)
         forced = {item.name for item in plans if any(reason.code == "FORCED" for reason in item.reasons)}
         execution = Execution(
             self.store,
-            snapshots,
+            indexes,
             {item.name: self.reference(item.name) for item in plans},
             self._ready,
             self._bases,
-            self._doers(snapshots),
+            self._doers(snapshots, indexes),
             self.epoch,
             frozenset(forced),
             self.listener,
@@ -215,7 +218,7 @@ class Session:
                 # They save time in the next build; this one has succeeded without them.
                 self.listener(Event(name, "note", f"the context's digests are not kept: {error}"))
 
-    def _doers(self, snapshots: Snapshots) -> Callable[[str], Doer]:
+    def _doers(self, snapshots: Snapshots, indexes: Indexes) -> Callable[[str], Doer]:
         from hivebase.build.embedded import Embedded  # noqa: PLC0415 -- a plan alone needs no engine
         from hivebase.layers.sandbox import host  # noqa: PLC0415
 
@@ -226,6 +229,7 @@ class Session:
             return Embedded(
                 self.store,
                 snapshots,
+                indexes,
                 name,
                 lambda: self.context(image),
                 DEFAULT,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from hivebase.build.containers import Containers
 from hivebase.build.lookup import find_image
-from hivebase.build.stage import Built, tree_of
+from hivebase.build.stage import Built
 from hivebase.inspect.contracts import schema
 from hivebase.inspect.contracts.run import Completed, Suite, run_contracts
+from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.snapshots import Snapshots
 from hivebase.plan.graph import build_graph
 from hivebase.plan.hive import default_args
@@ -59,19 +60,19 @@ def verify(
         image.name for image in hive.images if not group or image.group == group
     }
     with Snapshots(store) as snapshots:
+        indexes = Indexes(store, snapshots)
         for node in graph.nodes:
             if node.name not in wanted:
                 continue
             ref = hive.reference(node.name)
             _, image = find_image(store, ref, str(workspace.root))
-            tree, _ = tree_of(Built.of_image(image), snapshots)
             containers = Containers(store, snapshots, image)
             lineage = _lineage(
                 node.name, {edge.child: edge.parent for edge in graph.edges if edge.via == "from"}
             )
-            results = run_contracts(
-                _suites(workspace, lineage), image.config.config, tree, _Throwaway(containers)
-            )
+            suites = _suites(workspace, lineage)
+            with indexes.tree(Built.of_image(image).layers) as tree:
+                results = run_contracts(suites, image.config.config, tree, _Throwaway(containers))
             yield Report(ref, tuple(Verdict(owner, result) for owner, result in results))
 
 
