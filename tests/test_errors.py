@@ -50,11 +50,10 @@ def test_a_dockerfile_error_about_the_whole_file_names_no_line() -> None:
 
 def test_an_unforeseen_exception_is_told_with_its_place() -> None:
     """The message names the exception and the line that raised it; the exception itself is kept as the cause."""
-    try:
+    with pytest.raises(KeyError) as raised:
         raise KeyError("layer")
-    except KeyError as error:
-        told = errors.InternalError.of(error, where="base")
-        assert told.__cause__ is error
+    told = errors.InternalError.of(raised.value, where="base")
+    assert told.__cause__ is raised.value
     assert re.search(r"^base: hivebase made a mistake", str(told))
     assert re.search(r"because of KeyError in test_errors\.py:\d+: 'layer'$", str(told), re.MULTILINE)
     assert "HIVEBASE_TRACEBACK=1" in told.hint
