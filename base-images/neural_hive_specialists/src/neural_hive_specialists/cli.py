@@ -77,5 +77,5 @@ def _version(*, as_json: bool) -> None:
         print(json.dumps(Provenance.collect().as_dict(), indent=2))
         return
     print(f"neural_hive_specialists {__version__}")
-    for name, text in Provenance.collect().stand_ins.items():
-        print(f"stand-in {name}: {text}")
+    for text in Provenance.collect().stand_ins.values():
+        print(f"stand-in: {text}")
