@@ -134,7 +134,8 @@ def uncompressed(store: Store, raw: bytes) -> Layer:
 
 def test_a8_a_damaged_blob_is_refused(store):
     """Before it is indexed, and before a byte of a file is believed: nothing but the digest tells here."""
-    layer, other = (uncompressed(store, raw) for raw in (RAW, RAW + bytes(512)))
+    # What follows is longer than what is read ahead, so that reading the file does not come to the end.
+    layer, other = (uncompressed(store, RAW + bytes(size)) for size in (4 << 20, 5 << 20))
     listing(store, layer)
     for damaged in (layer, other):
         data = bytearray(blob(store, damaged).read_bytes())
@@ -151,6 +152,18 @@ def test_an_uncompressed_layer_will_do(store):
     """The first bytes decide."""
     with Indexes(store).tree([uncompressed(store, RAW)]) as tree:
         assert FILES["d/033"] == tree.open("d/033").read()
+
+
+def test_accounts_are_read_without_the_layer(store):
+    """The index of a layer from elsewhere holds them, so that --chown does not inflate what comes before."""
+    for name, size in (("etc/passwd", 9), ("etc/group", 9), ("./etc/passwd", 9), ("etc/passwd", 1 << 20)):
+        raw = make.archive(make.file("first", b"1"), make.file(name, b"x" * size), make.hardlink("l", name))
+        (layer,) = put(store, raw)
+        listing(store, layer)
+        if size < 100:
+            blob(store, layer).unlink()
+        with Indexes(store).tree([layer]) as tree:
+            assert tree.open("l").read() == b"x" * size
 
 
 def test_clearing_removes_all(store):

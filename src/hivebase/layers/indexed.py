@@ -7,6 +7,7 @@ It shows what :class:`~hivebase.layers.tree.StackedTree` shows of the same layer
 from __future__ import annotations
 
 import errno
+import io
 import os
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -84,6 +85,9 @@ class IndexedTree:
         if found is None or entry is None or entry.kind != "file":
             raise OSError(errno.EINVAL, "not a regular file", path)
         layer, row = found
+        kept = self._indexes[layer].contents.get(row.offset)
+        if kept is not None and row.size:
+            return io.BytesIO(kept)
         if row.kind == "hardlink":
             return self._below(layer).open(self._lender(layer, to_str(row.link))[0])
         return self._contents.open(layer, path, row.offset, row.size)

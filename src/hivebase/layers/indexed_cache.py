@@ -17,7 +17,7 @@ from hivebase.layers.indexed_record import Recorder
 from hivebase.layers.indexed_rows import LayerIndex
 from hivebase.layers.layer import Layer, LayerWriter
 from hivebase.oci.inflate import inflated
-from hivebase.tar import Reader
+from hivebase.tar import Reader, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from hivebase.tar import Entry
 
 _CONTENT = "layer-content"  # records: the DiffID of what a blob holds, verified
+_KEPT = ("etc/passwd", "etc/group")  # what --chown looks into, at any place of a layer of any size
+_MAX_KEPT = 1 << 16
 _BUFFER = 1 << 20
 
 
@@ -114,19 +116,22 @@ class Indexes:
 
     def _make(self, layer: Layer) -> LayerIndex:
         where = f"layer {layer.diff_id.short}"
-        recorder = Recorder(where)
+        recorder, contents = Recorder(where), dict[int, bytes]()
         with self._store.open_blob(layer.descriptor.digest) as blob, inflated(blob, where=where) as content:
             hashed = _Hashed(content)
             stream = _Counted(io.BufferedReader(hashed, _BUFFER))
-            for entry, _body in Reader(cast("BinaryIO", stream), where=where):
-                recorder.add(entry, stream.position)
+            for entry, body in Reader(cast("BinaryIO", stream), where=where):
+                offset = stream.position
+                recorder.add(entry, offset)
+                if 0 < entry.size <= _MAX_KEPT and clean(entry.name) in _KEPT:
+                    contents[offset] = body.read()
         if hashed.digest != layer.diff_id:
             raise CorruptContentError(
                 f"the layer is not what the image says: its DiffID is {hashed.digest}",
                 where=where,
                 why=f"the configuration lists {layer.diff_id}",
             )
-        index = recorder.finish(str(layer.diff_id))
+        index = recorder.finish(str(layer.diff_id), contents)
         self.keep(layer, index)
         return index
 

@@ -137,8 +137,13 @@ class Recorder:
                 self._times.pop(path, None)
                 self._times[path] = _time(entry.mtime)
 
-    def finish(self, diff_id: str) -> LayerIndex:
-        """Return the index of the layer, whose DiffID is ``diff_id``."""
+    def finish(self, diff_id: str, contents: dict[int, bytes] | None = None) -> LayerIndex:
+        """Return the index of the layer.
+
+        Args:
+            diff_id: of the layer.
+            contents: of files that the index is to hold, by offset.
+        """
         for path, mtime in self._times.items():
             parent, _, last = path.rpartition("/")
             try:
@@ -157,7 +162,7 @@ class Recorder:
             prefix = place + b"/" if place else b""
             pending += [(prefix + name, child) for name, child in named if child.kind == "dir"]
         borrowed = tuple(to_bytes(target) for target in sorted(self._borrowed))
-        return LayerIndex(Document(diff_id, borrowed, listings))
+        return LayerIndex(Document(diff_id, borrowed, listings, contents or {}))
 
     def lstat(self, path: str) -> Entry | None:
         """Answer :func:`~hivebase.layers.tree.resolve` about the layer."""

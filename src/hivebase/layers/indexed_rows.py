@@ -70,11 +70,13 @@ class Document(msgspec.Struct, array_like=True, frozen=True):
         diff_id: of the layer.
         borrowed: targets of hard links to lower layers.
         listings: an encoded :class:`Listing` by path of the directory.
+        contents: of the few files that steps look into, by offset; empty for a layer that was never read.
     """
 
     diff_id: str
     borrowed: tuple[bytes, ...]
     listings: dict[bytes, msgspec.Raw]
+    contents: dict[int, bytes]
 
 
 class Directory:
@@ -97,9 +99,11 @@ class LayerIndex:
 
     Attributes:
         borrowed: targets of hard links to lower layers.
+        contents: of some files, by offset.
     """
 
     def __init__(self, document: Document) -> None:
+        self.contents = document.contents
         self.borrowed = tuple(to_str(target) for target in document.borrowed)
         self._document = document
         self._decoded: dict[str, Directory] = {}
