@@ -257,7 +257,7 @@ class Session:
     def _planned(self) -> tuple[ImagePlan, ...]:
         hive, inputs = self.workspace.hive, self._inputs()
         images = selected_images(hive, inputs)
-        return plan(
+        plans = plan(
             hive,
             replace(
                 inputs,
@@ -274,6 +274,10 @@ class Session:
                 remote=self._remote_key,
             ),
         )
+        for name, context in self._contexts.items():
+            for remark in context.notes:
+                self.listener(Event(name, "note", remark))
+        return plans
 
     def _is_finished(self, name: str, key: Digest) -> bool:
         """Tell whether the store has the image that ``key`` stands for, and remember which one that is."""
