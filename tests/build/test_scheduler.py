@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hivebase.build import scheduler
 from hivebase.build.scheduler import Job, run_jobs
-from hivebase.errors import BuildError, InterruptedByUserError
+from hivebase.errors import BuildError, InterruptedByUserError, SystemFaultError
 
 
 def test_results_reach_those_who_need_them():
@@ -89,6 +90,57 @@ def test_b2_cancel_starts_nothing_more():
     with pytest.raises(InterruptedByUserError):
         run_jobs({"a": Job((), run("a")), "b": Job(("a",), run("b"))}, 2, cancel)
     assert started == ["a"]
+
+
+def test_b2_what_does_not_end_is_left_behind(monkeypatch):
+    """A job that cannot be asked to stop delays the end by the patience, and no longer."""
+    monkeypatch.setattr(scheduler, "_PATIENCE", 0.3)
+    cancel, never = threading.Event(), threading.Event()
+
+    def hang(_):
+        cancel.set()
+        never.wait(30)
+
+    before = time.monotonic()
+    with pytest.raises(InterruptedByUserError):
+        run_jobs({"a": Job((), hang)}, 1, cancel)
+    assert 0.2 < time.monotonic() - before < 5
+    never.set()
+
+
+def test_s16_a_thread_that_cannot_start_fails_its_job_alone(monkeypatch):
+    """The machine's limit is told as an error of that job; the others, and the whole run, come to their end."""
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "hivebase-b":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    jobs = {name: Job((), lambda _: 1) for name in "abc"} | {"d": Job(("b",), lambda _: 1)}
+    outcomes = run_jobs(jobs, 2, threading.Event())
+    assert {n: o.status for n, o in outcomes.items()} == {
+        "a": "done",
+        "b": "failed",
+        "c": "done",
+        "d": "skipped",
+    }
+    assert isinstance(outcomes["b"].error, SystemFaultError)
+
+
+def test_an_exception_of_any_kind_is_an_outcome():
+    """Nothing that a job raises gets past the outcome of that job."""
+    kinds = {"key": KeyError("k"), "exit": SystemExit(3), "memory": MemoryError()}
+
+    def work(error):
+        def run(_):
+            raise error
+
+        return run
+
+    outcomes = run_jobs({n: Job((), work(e)) for n, e in kinds.items()}, 2, threading.Event())
+    assert {n: o.error for n, o in outcomes.items()} == kinds
 
 
 @given(st.data())

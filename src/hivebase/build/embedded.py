@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from hivebase.build.scratch import scratch
 from hivebase.build.secrets import Secrets
 from hivebase.build.stage import tree_of
 from hivebase.errors import BuildError, PolicyError
+from hivebase.fs import system_fault
 from hivebase.layers.accounts import user_ids
 from hivebase.layers.copy import copy_layer
 from hivebase.layers.diff import layer_from_upper
@@ -27,6 +30,7 @@ from hivebase.progress import Event, Listener
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from hivebase.build.stage import Built
     from hivebase.layers.indexed_cache import Indexes
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
     from hivebase.plan.steps import CopyStep, ImageSource, RunStep, WorkdirStep
 
 _PIPES = "/dev/pipes"
+
+_SCARCE = 1 << 20
+"""Bytes. With less than this left on the disk after a step has failed, the disk is why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class Embedded:
             )
             printed.close()
             if result.exit_code != 0:
+                _check_space(step, work)
                 raise _failed(step, result.exit_code, out_of_memory=result.out_of_memory)
             with self.indexes.writer(self.epoch) as writer:
                 layer_from_upper(upper, tree, writer)
@@ -151,6 +159,23 @@ class Embedded:
             return writer.finish()
 
 
+def _check_space(step: RunStep, work: Path) -> None:
+    """Tell a step that failed because the disk is full from one that failed by itself.
+
+    Raises:
+        SystemFaultError: what the step wrote, which is still there, fills the disk.
+    """
+    disk = os.statvfs(work)
+    inodes = disk.f_files and disk.f_favail == 0
+    if disk.f_bavail * disk.f_frsize < _SCARCE or inodes:
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise system_fault(error, f"`{_first_line(step)}` failed on a full disk", where=work.parent)
+
+
+def _first_line(step: RunStep) -> str:
+    return step.text.strip().splitlines()[0][:200]
+
+
 def _failed(step: RunStep, code: int, *, out_of_memory: bool) -> BuildError:
     why, hint = "", "its output is above; 'hivebase run -it PARENT' opens a shell where it started"
     if out_of_memory:
@@ -161,5 +186,4 @@ def _failed(step: RunStep, code: int, *, out_of_memory: bool) -> BuildError:
         why = "the command cannot be executed (is it executable, and for this architecture?)"
     elif code > 128:
         why = f"it was killed by signal {code - 128}"
-    first = step.text.strip().splitlines()[0][:200]
-    return BuildError(f"`{first}` ended with exit code {code}", why=why, hint=hint)
+    return BuildError(f"`{_first_line(step)}` ended with exit code {code}", why=why, hint=hint)

@@ -9,7 +9,7 @@ from hivebase.build.images import IMAGES
 from hivebase.build.scratch import sweep
 from hivebase.build.stage import STEPS, cached_layer
 from hivebase.layers.indexed_cache import Indexes
-from hivebase.layers.snapshots import Snapshots
+from hivebase.layers.snapshots import InUseError, Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,15 @@ _DERIVED = (IMAGES, "stand-ins")
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go: descriptions with their size in bytes."""
+    """What went, or would go.
+
+    Attributes:
+        items: descriptions with their size in bytes.
+        kept: what could go and stays for now, with the reason.
+    """
 
     items: tuple[tuple[str, int], ...]
+    kept: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -32,7 +38,7 @@ class Pruned:
 
 
 def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
-    """Remove what nothing uses.
+    """Remove what nothing uses. Other processes may build meanwhile: what they use stays, and is told.
 
     Args:
         store: where.
@@ -58,14 +64,18 @@ def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
     # Unpacked trees first: they are only worth something while their blob is there.
     snapshots = Snapshots(store)
     used = snapshots.usage()
-    if not dry_run:
-        snapshots.remove(*(item.name for item in used))
-    items.append((f"{len(used)} unpacked layers", sum(item.size for item in used)))
+    kept: list[str] = []
+    try:
+        if not dry_run:
+            snapshots.remove(*(item.name for item in used))
+        items.append((f"{len(used)} unpacked layers", sum(item.size for item in used)))
+    except InUseError as error:
+        kept.append(f"{len(used)} unpacked layers: {error.why}")
     count, size = Indexes(store).clear(dry_run=dry_run)
     items.append((f"{count} indexes of layers", size))
     collected = store.collect(keep=keep, dry_run=dry_run)
     items.append((f"{len(collected.digests)} unused blobs", collected.size))
-    return Pruned(tuple((what, size) for what, size in items if not what.startswith("0 ")))
+    return Pruned(tuple((what, size) for what, size in items if not what.startswith("0 ")), tuple(kept))
 
 
 def _cached_blobs(store: Store) -> Iterator[str]:

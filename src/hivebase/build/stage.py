@@ -138,7 +138,8 @@ class StageBuilder:
         try:
             layer = self._do(step, on, sources)
         except HivebaseError as error:
-            error.where = error.where or f"{self.image}, line {step.line}"
+            place = f"{self.image}, line {step.line}"
+            error.where = f"{place}: {error.where}" if error.where else place
             raise
         document = (
             {"diff_id": str(layer.diff_id), "descriptor": msgspec.to_builtins(layer.descriptor, enc_hook=str)}

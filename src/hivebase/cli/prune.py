@@ -20,4 +20,6 @@ def command(everything: bool, dry_run: bool) -> None:
     removed = prune(Store.open(), everything=everything, dry_run=dry_run)
     for what, size in removed.items:
         note(f"{'would remove' if dry_run else 'removed'} {what} ({human_size(size)})")
+    for what in removed.kept:
+        note(f"kept {what}")
     emit(f"{'would free' if dry_run else 'freed'} {human_size(removed.total)}")

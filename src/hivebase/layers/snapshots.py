@@ -67,6 +67,10 @@ class Usage:
     used: int
 
 
+class InUseError(SystemFaultError):
+    """Something cannot be removed now, because another process works with it."""
+
+
 class Snapshots:
     """The unpacked layers of a store. Safe between threads and processes.
 
@@ -153,11 +157,12 @@ class Snapshots:
         """Remove snapshots, and whatever killed processes left unfinished.
 
         Raises:
-            SystemFaultError: another process uses snapshots, or something cannot be removed.
+            InUseError: another process uses snapshots.
+            SystemFaultError: something cannot be removed.
         """
         alone = self._store.lock("snapshots")
         if not alone.try_acquire():
-            raise SystemFaultError(
+            raise InUseError(
                 "unpacked layers are in use",
                 where=str(self._root),
                 why="another hivebase process is building or running an image",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
 from hivebase.digest import CHUNK, Digest
-from hivebase.errors import CorruptContentError
+from hivebase.errors import CorruptContentError, SystemFaultError
 from hivebase.oci.inflate import inflated
 
 if TYPE_CHECKING:
@@ -42,5 +43,6 @@ def content_size(store: Store, digest: str, diff_id: Digest) -> int:
         raise CorruptContentError(
             f"the content of the layer {digest} has digest {Digest.from_hash(state)}, expected {diff_id}"
         )
-    store.put_record(_SIZES, key, {"size": size})
+    with contextlib.suppress(SystemFaultError):  # a full disk costs inflating it once more, not the answer
+        store.put_record(_SIZES, key, {"size": size})
     return size
