@@ -154,6 +154,21 @@ def test_an_uncompressed_layer_will_do(store):
         assert FILES["d/033"] == tree.open("d/033").read()
 
 
+def test_s4_clearing_waits_for_who_writes(store):
+    """The temporary file of a living writer is not taken for a dead one's."""
+    (layer,) = put(store, RAW)
+    listing(store, layer)
+    writing = store.lock("index", shared=True)
+    writing.acquire()
+    clearing = threading.Thread(target=Indexes(store).clear)
+    clearing.start()
+    clearing.join(0.2)
+    assert index_file(store, layer).exists()
+    writing.release()
+    clearing.join()
+    assert not index_file(store, layer).exists()
+
+
 def test_accounts_are_read_without_the_layer(store):
     """The index of a layer from elsewhere holds them, so that --chown does not inflate what comes before."""
     for name, size in (("etc/passwd", 9), ("etc/group", 9), ("./etc/passwd", 9), ("etc/passwd", 1 << 20)):
@@ -170,8 +185,9 @@ def test_clearing_removes_all(store):
     """A dry run tells the same and removes nothing."""
     layers = put(store, RAW, OTHER)
     listing(store, *layers)
+    (store.state / "cache/index/.killed.tmp").write_bytes(b"half")
     told = Indexes(store).clear(dry_run=True)
-    assert told[0] == 2
+    assert told[0] == 3
     assert told == Indexes(store).clear()
     assert Indexes(store).clear() == (0, 0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hivebase.digest import Digest
@@ -88,15 +88,16 @@ class Indexes:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise system_fault(error, "cannot keep the index of a layer", where=self._directory) from error
-        atomic_write(self._directory, layer.diff_id.hex, index.encode())
+        with self._store.lock("index", shared=True):  # which tells our temporary file from a killed writer's
+            atomic_write(self._directory, layer.diff_id.hex, index.encode())
         digest = Digest.parse(layer.descriptor.digest)
         self._store.put_record(_CONTENT, digest, {"diff_id": str(layer.diff_id)})
 
     def clear(self, *, dry_run: bool = False) -> tuple[int, int]:
-        """Remove all indexes; return how many there were, and their bytes."""
+        """Remove all indexes, and what killed writers left; return how many there were, and their bytes."""
         count = size = 0
-        for path in sorted(self._directory.glob("*")) if self._directory.is_dir() else []:
-            with suppress(FileNotFoundError):  # removed meanwhile
+        with self._store.lock("index"):
+            for path in sorted(self._directory.glob("*")):
                 size += path.stat().st_size
                 count += 1
                 if not dry_run:
