@@ -154,7 +154,7 @@ def test_an_uncompressed_layer_will_do(store):
         assert FILES["d/033"] == tree.open("d/033").read()
 
 
-def test_s4_clearing_waits_for_who_writes(store):
+def test_s5_clearing_waits_for_who_writes(store):
     """The temporary file of a living writer is not taken for a dead one's."""
     (layer,) = put(store, RAW)
     listing(store, layer)
