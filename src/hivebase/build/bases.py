@@ -97,7 +97,7 @@ class BaseFinder:
             except UnreachableError as error:
                 if self.mode == "registry" or self.make is None:
                     raise
-                why = error.why or error.what
+                why = f"{error.what} ({error.why})" if error.why else error.what
                 self.listener(Event(written, "note", "no registry can be asked; looking for a stand-in"))
         if self.make is not None and self.mode != "registry":
             made = self.make(reference, self.platform)
