@@ -261,6 +261,14 @@ _HINTS = {
 }
 
 
+def is_machine_fault(error: OSError) -> bool:
+    """Tell an error that is about the state of the machine from one that is about the file that was asked for."""
+    return error.errno in _MACHINE_FAULTS
+
+
+_MACHINE_FAULTS = frozenset({errno.EAGAIN, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
+
+
 def sync(fd: int) -> None:
     """Make the file or directory ``fd`` durable, unless :data:`UNSAFE_NO_SYNC` is set.
 

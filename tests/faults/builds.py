@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -37,15 +38,21 @@ def eventually(condition: Callable[[], object]) -> bool:
     return False
 
 
-def processes_with(word: str) -> list[str]:
-    """Return the command lines of the processes that have ``word`` among their arguments."""
+def pids_with(word: str) -> list[int]:
+    """Return the ids of the processes that have ``word``, a marker, among their arguments."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if word in line.split():
-                found.append(line)
+            if word.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
     return found
+
+
+def end(word: str) -> None:
+    """End the processes that have ``word``, a marker of this test, among their arguments."""
+    for pid in pids_with(word):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def mounts_below(path: Path) -> list[str]:

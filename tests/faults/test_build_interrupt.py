@@ -13,7 +13,7 @@ from tests.faults.builds import (
     leftovers,
     marker,
     mounts_below,
-    processes_with,
+    pids_with,
     started,
     statuses,
 )
@@ -53,14 +53,14 @@ def test_b2_one_signal_stops_in_order(sleeper, number):
     """One message, exit code 130; what is finished stays, what is not has no name; nothing runs on."""
     with started(sleeper, "build", "-j2") as process:
         assert eventually(lambda: "aquick" in (sleeper.store / "index.json").read_text())
-        assert eventually(lambda: len(processes_with(sleeper.marker)) >= 2)
+        assert eventually(lambda: len(pids_with(sleeper.marker)) >= 2)
         code, out, err, took = _stop(sleeper, process, number)
     assert (code, out) == (130, "")
     assert took < _LIMIT
     assert errors(err) == [
         "error[interrupted]: interrupted with 1 of 3 images done; the others are as they were"
     ]
-    assert processes_with(sleeper.marker) == []
+    assert pids_with(sleeper.marker) == []
     assert mounts_below(sleeper.store) == []
     assert leftovers(sleeper) == []
     assert set(check(sleeper).refs()) == {"busybox:1", "hive/aquick:latest"}
@@ -71,12 +71,12 @@ def test_b2_one_signal_stops_in_order(sleeper, number):
 def test_b2_the_second_signal_kills_at_once(sleeper):
     """The step ignores SIGTERM, yet the process is gone at once, the step with it, and the store is whole."""
     with started(sleeper, "build") as process:
-        assert eventually(lambda: len(processes_with(sleeper.marker)) >= 2)
+        assert eventually(lambda: len(pids_with(sleeper.marker)) >= 2)
         code, _, err, took = _stop(sleeper, process, signal.SIGINT, signal.SIGINT)
     assert code == -signal.SIGINT
     assert took < 1.5
     assert errors(err) == []
-    assert eventually(lambda: not processes_with(sleeper.marker))
+    assert eventually(lambda: not pids_with(sleeper.marker))
     assert mounts_below(sleeper.store) == []
     assert "hive/slow:latest" not in check(sleeper).refs()
     sleeper.write({"slow/Dockerfile": "FROM busybox:1\nRUN true\n"})
@@ -117,6 +117,6 @@ def test_b3_a_daemon_dies_with_its_step(hive):
     before = time.monotonic()
     hive.build()
     assert time.monotonic() - before < 10
-    assert processes_with(sleep) == []
+    assert pids_with(sleep) == []
     assert hive.cat("app", "/early") == "early\n"
     assert hive.run("run", "--network", "none", "app", "--", "ls", "/late", code=1).stdout == ""

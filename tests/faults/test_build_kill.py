@@ -14,7 +14,7 @@ from tests.faults.builds import (
     leftovers,
     marker,
     mounts_below,
-    processes_with,
+    pids_with,
     run,
     started,
     statuses,
@@ -107,10 +107,10 @@ def test_b1_kill_9_during_a_run_leaves_nothing_behind(hive):
     sleep = marker()
     hive.write({"app/Dockerfile": f"FROM busybox:1\nRUN trap '' TERM INT; sleep {sleep} & sleep {sleep}\n"})
     with started(hive, "build") as process:
-        assert eventually(lambda: len(processes_with(sleep)) >= 2)
+        assert eventually(lambda: len(pids_with(sleep)) >= 2)
         process.send_signal(signal.SIGKILL)
         assert process.wait(10) == -signal.SIGKILL
-    assert eventually(lambda: not processes_with(sleep))
+    assert eventually(lambda: not pids_with(sleep))
     assert mounts_below(hive.store) == []
     hive.write({"app/Dockerfile": "FROM busybox:1\nRUN echo fine > /fine\n"})
     before = time.monotonic()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from hivebase.digest import CHUNK, Digest
 from hivebase.errors import HivebaseError, UsageError
-from hivebase.fs import Directory, system_fault
+from hivebase.fs import Directory, is_machine_fault, system_fault
 from hivebase.layers.destination import LATEST
 from hivebase.layers.hashing import HashCache, Stamp, now_ns, stamp_of
 from hivebase.layers.ignorefile import read_ignore_file
@@ -328,7 +328,7 @@ def _changed(path: str) -> UsageError:
 def _unreadable(path: str, error: OSError) -> HivebaseError:
     if error.errno in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO):
         return _changed(path)
-    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO):
+    if is_machine_fault(error):
         return system_fault(error, f"cannot read {path!r} of the build context")
     return UsageError(
         f"cannot read {path!r} of the build context",

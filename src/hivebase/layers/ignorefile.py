@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hivebase.dockerfile.ignore import IgnoreFile
 from hivebase.errors import UsageError
-from hivebase.fs import Directory
+from hivebase.fs import Directory, is_machine_fault, system_fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ def read_ignore_file(context: Directory, root: Path, dockerfile: Path | None) ->
 
     Raises:
         UsageError: the ignore file is a link out of the context, no regular file, too large or unreadable.
+        SystemFaultError: the machine cannot read it now.
         DockerfileError: it is malformed.
     """
     if dockerfile is not None:
@@ -53,6 +54,8 @@ def _read(directory: Directory, name: str) -> str | None:
             return None
         raise _unfit(name, "it is a symbolic link to nothing inside the build context") from None
     except OSError as error:
+        if is_machine_fault(error):
+            raise system_fault(error, "cannot read the ignore file", where=name) from error
         raise _unfit(name, error.strerror or str(error)) from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from hivebase.errors import SystemFaultError
+from hivebase.fs import is_machine_fault, system_fault
 
 _INSTALL = "install one: apt-get install runc"
 _TIMEOUT = 20.0  # seconds; a runtime that cannot even say its version in that time is broken
@@ -89,7 +90,7 @@ def find() -> Runtime:
     """Return the runtime to use: the first of runc and crun on ``PATH`` that will do.
 
     Raises:
-        SystemFaultError: there is none, or this process is not root.
+        SystemFaultError: there is none, it cannot be started, or this process is not root.
     """
     if os.geteuid() != 0:
         raise SystemFaultError(
@@ -130,7 +131,11 @@ def _probe(flavour: Literal["runc", "crun"], path: str) -> Runtime | None:
             text=True,
             errors="replace",
         ).stdout
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError as error:
+        if is_machine_fault(error):
+            raise system_fault(error, f"cannot start {program}") from error
+        output = ""
+    except subprocess.TimeoutExpired:
         output = ""
     match = re.search(rf"{flavour} version (\d+)\.(\d+)(?:\.(\d+))?(\S*)", output)
     version = tuple(int(number) for number in match.groups()[:3] if number) if match else ()
@@ -151,7 +156,10 @@ def _check_root() -> Check:
 
 def _check_runtime() -> Check:
     path = os.environ.get("PATH", os.defpath)
-    found = [runtime for flavour in ("runc", "crun") if (runtime := _probe(flavour, path))]
+    try:
+        found = [runtime for flavour in ("runc", "crun") if (runtime := _probe(flavour, path))]
+    except SystemFaultError as error:
+        return Check("runtime", "missing", f"{error.what}: {error.why}", error.hint)
     usable = [runtime for runtime in found if not runtime.refused]
     if not usable:
         reasons = "; ".join(runtime.refused for runtime in found) or "neither runc nor crun is on PATH"
