@@ -32,7 +32,7 @@ _PORT = re.compile(r"0*[0-9]{1,5}\Z", re.ASCII)
 
 @dataclass(slots=True)
 class ConfigDraft:
-    """A configuration under construction; every method returns the line of history.
+    """A configuration under construction; the methods return the line of history.
 
     Attributes:
         config: so far.
@@ -147,10 +147,9 @@ class ConfigDraft:
         self.author = name
         return f"MAINTAINER {name}"
 
-    def onbuild(self, trigger: str) -> str:
-        """Take ONBUILD: kept for children."""
+    def onbuild(self, trigger: str) -> None:
+        """Take ONBUILD: kept for children, and no line of history."""
         self._set(on_build=(*self.config.on_build, trigger))
-        return f"ONBUILD {trigger}"
 
     def healthcheck(self, instruction: Healthcheck) -> str:
         """Take HEALTHCHECK; ``NONE`` is kept as such, because it also silences the parent's."""

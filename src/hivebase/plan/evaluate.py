@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.errors import PolicyError
-from hivebase.oci.model import ImageConfig
+from hivebase.oci.model import ImageConfig, RunConfig
 from hivebase.plan import keys
 from hivebase.plan.config import ConfigDraft, sanitised
 from hivebase.plan.files import EmptyListing
@@ -175,7 +175,12 @@ class _Evaluator:
             system, _, rest = (source.platform or self._inputs.platform).partition("/")
             architecture, _, variant = rest.partition("/")
             empty = keys.fingerprint("scratch")
-            return ImageConfig(architecture=architecture, os=system, variant=variant), empty, empty
+            start = RunConfig(working_dir="/")  # as BuildKit's empty image
+            return (
+                ImageConfig(architecture=architecture, os=system, variant=variant, config=start),
+                empty,
+                empty,
+            )
         fact = self._fact(source)
         return fact.config, fact.digest, fact.image or fact.digest
 

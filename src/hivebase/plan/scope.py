@@ -1,7 +1,11 @@
 """Which variables a line of a Dockerfile sees, and what they are worth.
 
 * An ARG before the first FROM is seen by FROM lines, and by a stage only after it declares the name again.
-* A build arg counts only where an ARG declares it. ENV beats ARG, wherever either stands.
+* A build arg counts only where an ARG declares it.
+* Of an ENV and an ARG with one name, the later counts. The reference says that ENV always does, and the builder
+  before BuildKit did so; BuildKit does not, from its first release to its latest (``dispatchArg`` adds to the
+  environment of the steps). The environment of the image is what ENV says in any case, and so a stage that
+  starts from another stage begins with that.
 * The platform and proxy arguments are known without a value being given.
 
 Source: the Dockerfile reference ("Understand how ARG and FROM interact", "Using ARG variables").
@@ -132,6 +136,7 @@ class Scope:
     Attributes:
         env: the image's environment so far.
         args: the ARGs declared so far, in order; None for one without a value.
+        variables: what a line sees of both, and a RUN as its environment.
     """
 
     def __init__(
@@ -145,12 +150,12 @@ class Scope:
         self._build_args = build_args
         self.env: dict[str, str] = dict(env or {})
         self.args: dict[str, str | None] = dict(args or {})
+        inherited = {name: value for name, value in self.args.items() if value is not None}
+        self.variables: dict[str, str] = {**inherited, **self.env}
 
     def get(self, name: str) -> str | None:
         """Return the value of ``name``, or None when it is unset."""
-        if name in self.env:
-            return self.env[name]
-        return self.args.get(name)
+        return self.variables.get(name)
 
     def read(self, instruction: Arg | Env, expander: Expander) -> tuple[tuple[str, str | None], ...]:
         """Take an ARG or ENV; return its names and values as they came out.
@@ -163,12 +168,13 @@ class Scope:
                 self._declare(name, default, instruction, expander) for name, default in instruction.pairs
             )
         # ENV a=1 b=$a: every value of the line sees what was before the line.
-        before = Scope({}, {}, self.env, self.args)
+        before = dict(self.variables).get
         pairs = tuple(
-            (expander(name, before.get, instruction), expander(value, before.get, instruction))
+            (expander(name, before, instruction), expander(value, before, instruction))
             for name, value in instruction.pairs
         )
         self.env.update(pairs)
+        self.variables.update(pairs)
         return pairs
 
     def _declare(self, name: str, default: str | None, at: Arg, expander: Expander) -> tuple[str, str | None]:
@@ -178,7 +184,9 @@ class Scope:
             value = expander(default, self.get, at)
         else:
             value = self._meta.get(name)
-        # A second ARG of the same name moves it to its new place: history lists names in order.
-        self.args.pop(name, None)
-        self.args[name] = value
+        # A second ARG of the same name keeps the place that history lists it at, and without a value changes nothing.
+        if value is not None or name not in self.args:
+            self.args[name] = value
+        if value is not None:
+            self.variables[name] = value
         return name, value

@@ -115,6 +115,8 @@ class StageDraft:
                 self._copy(instruction)
             case ast.Workdir():
                 self._workdir(instruction)
+            case ast.Onbuild():
+                self.draft.onbuild(instruction.trigger)  # in BuildKit it leaves no line of history
             case _:
                 self.steps.append(
                     ConfigStep(
@@ -156,8 +158,6 @@ class StageDraft:
                 return self.draft.maintainer(at.name)
             case ast.Healthcheck():
                 return self.draft.healthcheck(at)
-            case ast.Onbuild():
-                return self.draft.onbuild(at.trigger)
         raise UsageError(f"{at.keyword} is not an instruction of a stage")
 
     def _warn_of_secrets(self, keyword: str, names: Iterable[str], at: ast.Instruction) -> None:
@@ -200,8 +200,7 @@ class StageDraft:
             ssh = sum(spec.type == "ssh" for spec in mounts)
             mounts.append(mount_spec(expanded, source, workdir, ssh))
             content.append(self._mounted(mounts[-1]))
-        args = {name: value for name, value in self.scope.args.items() if name not in self.scope.env}
-        env = {**self.scope.env, **{name: value for name, value in args.items() if value is not None}}
+        env = self.scope.variables
         declared = [f"{name}={self.scope.get(name) or ''}" for name in self.scope.args]
         told = [f"|{len(declared)}", *declared] if declared else []
         step = RunStep(
