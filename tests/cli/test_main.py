@@ -88,12 +88,23 @@ def test_an_unknown_image_is_suggested(hive):
     """In a build and in everything that takes an image."""
     hive.write({"grpc-base/Dockerfile": "FROM scratch\n"})
     assert "did you mean 'grpc-base'?" in hive.run("build", "grpc-bsae", code=2).stderr
-    assert "hivebase build" in hive.run("inspect", "nothing-like-it", code=3).stderr
+    assert "hivebase build" in hive.run("inspect", "nothing-like-it", code=2).stderr
+    assert "did you mean 'grpc-base'?" in hive.run("run", "grpc-bsae", code=2).stderr
+
+
+def test_an_image_that_is_not_built_is_told_from_an_unknown_one(hive):
+    """The name is right, so the way out is to build it; another version of it is another image."""
+    hive.write({"base/Dockerfile": "FROM scratch\nCOPY f /\n", "base/f": "1"})
+    assert "try: hivebase build base" in hive.run("inspect", "base", code=3).stderr
+    hive.run("build")
+    assert "hive/base:latest" in hive.run("inspect", "base:latest").stdout
+    assert "no image 'base:9.9.9'" in hive.run("inspect", "base:9.9.9", code=2).stderr
+    assert "no image is called 'base:9.9.9'" in hive.run("build", "base:9.9.9", code=2).stderr
 
 
 def test_no_dockerfiles_is_said(hive):
     """An empty directory is a mistake about the directory."""
-    assert "no Dockerfiles" in hive.run("plan", code=3).stderr
+    assert "no Dockerfiles" in hive.run("plan", code=2).stderr
 
 
 def test_plan_needs_neither_root_nor_network(hive):

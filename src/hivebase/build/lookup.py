@@ -11,6 +11,7 @@ from hivebase.reference import Reference
 
 if TYPE_CHECKING:
     from hivebase.oci.store import Image, Store
+    from hivebase.plan.hive import Hive
 
 
 def find_image(store: Store, word: str, directory: str) -> tuple[str, Image]:
@@ -20,20 +21,28 @@ def find_image(store: Store, word: str, directory: str) -> tuple[str, Image]:
     one reference in the store.
 
     Raises:
-        NotFoundError: the store has nothing of that name; the nearest name is in the hint.
-        UsageError: more than one image could be meant.
+        NotFoundError: an image of the hive that has not been built.
+        UsageError: no image or more than one could be meant; the nearest names are in the hint.
     """
     refs = sorted(store.refs())
-    for candidate in (_familiar(word), _in_hive(word, directory)):
-        if candidate in refs:
-            return candidate, store.image(candidate)
+    familiar = _familiar(word)
+    if familiar in refs:
+        return familiar, store.image(familiar)
+    hive = _hive(directory)
+    planned = _in_hive(word, hive) if hive else ""
+    if planned in refs:
+        return planned, store.image(planned)
+    if planned:
+        raise NotFoundError(f"{planned} has not been built", hint=f"hivebase build {word}")
     by_name = [ref for ref in refs if Reference.parse(ref).name == word]
     if len(by_name) == 1:
         return by_name[0], store.image(by_name[0])
     if by_name:
         raise UsageError(f"more than one image is called {word!r}", hint="write " + " or ".join(by_name))
-    close = difflib.get_close_matches(word, [*refs, *(Reference.parse(ref).name for ref in refs)], 1, 0.5)
-    raise NotFoundError(
+    known = [*refs, *(Reference.parse(ref).name for ref in refs)]
+    known += [image.name for image in hive.images] if hive else []
+    close = difflib.get_close_matches(word, known, 1, 0.5)
+    raise UsageError(
         f"the store has no image {word!r}",
         hint=f"did you mean {close[0]!r}?"
         if close
@@ -48,12 +57,18 @@ def _familiar(word: str) -> str:
         return ""
 
 
-def _in_hive(word: str, directory: str) -> str:
+def _hive(directory: str) -> Hive | None:
     from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415 -- not needed when the reference is in the store
 
     try:
-        hive = open_workspace(find_root(Path(directory))).hive
-        return hive.reference(hive.image(word).name)
+        return open_workspace(find_root(Path(directory))).hive
     except (HivebaseError, OSError):
-        # Not in a hive, or not one of its images: then the store decides.
+        # Not in a hive: then the store decides.
+        return None
+
+
+def _in_hive(word: str, hive: Hive) -> str:
+    try:
+        return hive.reference(hive.image(word).name)
+    except UsageError:
         return ""

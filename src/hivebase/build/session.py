@@ -22,7 +22,7 @@ from hivebase.build.epoch import DEFAULT, build_epoch
 from hivebase.build.images import finished, previous_inputs
 from hivebase.build.secrets import Secrets
 from hivebase.digest import Digest
-from hivebase.errors import HivebaseError, NotFoundError, UsageError
+from hivebase.errors import HivebaseError, UsageError
 from hivebase.fs import atomic_write
 from hivebase.layers.context import Context
 from hivebase.layers.hashing import HashCache
@@ -340,9 +340,7 @@ class Session:
 def _selection(workspace: Workspace, options: Options) -> tuple[str, ...]:
     hive = workspace.hive
     if not hive.images:
-        raise NotFoundError(
-            "there are no Dockerfiles here", where=str(workspace.root), hint="hivebase -C DIR …"
-        )
+        raise UsageError("there are no Dockerfiles here", where=str(workspace.root), hint="hivebase -C DIR …")
     if not options.group:
         return tuple(options.images)
     names = [image.name for image in hive.images if image.group == options.group]

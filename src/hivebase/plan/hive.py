@@ -148,12 +148,13 @@ class Hive:
         return f"{self.name}/{path}:{self.version}"
 
     def image(self, name: str) -> HiveImage:
-        """Return the image called ``name``; a reference that means it will do.
+        """Return the image called ``name``; its reference at this hive's version will do.
 
         Raises:
             UsageError: there is none; the nearest name is in the hint.
         """
-        short = name.removeprefix(f"{self.name}/").partition(":")[0]
+        # Another version is another image: who asks for 1.0.0 must not be given 2.0.0.
+        short = name.removeprefix(f"{self.name}/").removesuffix(f":{self.version}")
         for wanted in (name, short):
             # The images are sorted by name.
             place = bisect_left(self.images, wanted, key=lambda image: image.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hivebase.errors import UsageError
-from hivebase.inspect.contracts.schema import find, parse
+from hivebase.inspect.contracts.schema import find, load, parse
 
 GOOD = """
 schemaVersion: 2.0.0
@@ -44,6 +44,18 @@ def test_a_contract_is_read():
         ("schemaVersion: 2.0.0\ncommandTests: [{name: a}]", "command"),
         ("schemaVersion: [", "YAML"),
         ("- 1", "schema"),
+        (
+            "schemaVersion: 2.0.0\ncommandTests: [{name: a, command: b, expectedOutput: ['(']}]",
+            "regular expression",
+        ),
+        (
+            "schemaVersion: 2.0.0\nfileContentTests: [{name: a, path: b, excludedContents: ['[']}]",
+            "regular expression",
+        ),
+        (
+            "schemaVersion: 2.0.0\nmetadataTest: {labels: [{key: a, value: '*', isRegex: true}]}",
+            "regular expression",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused(text, named):
@@ -52,6 +64,14 @@ def test_what_is_not_understood_is_refused(text, named):
         parse(text, "c.yaml")
     assert named in str(caught.value)
     assert str(caught.value).startswith("c.yaml")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    """The message names the file as people know it."""
+    (tmp_path / "c").write_bytes(b"\xff")
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path / "c", "x/c.yaml")
+    assert str(caught.value).startswith("x/c.yaml: the contract cannot be read")
 
 
 def test_find_prefers_yaml(tmp_path):

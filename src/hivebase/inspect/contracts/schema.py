@@ -5,6 +5,7 @@ License tests are not read: they are refused by name, so that nobody believes th
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from hivebase.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILE_NAMES = ("container-structure-test.yaml", "container-structure-test.yml")
@@ -30,7 +32,10 @@ class Variable(_Document, frozen=True):
 
 
 class CommandTest(_Document, frozen=True):
-    """Run a command; expectations are regular expressions searched in its output."""
+    """Run a command; expectations are regular expressions searched in its output.
+
+    ``teardown`` has nothing to do: every test has a container of its own, which is thrown away.
+    """
 
     name: str
     command: str
@@ -123,7 +128,35 @@ def parse(text: str, path: str) -> Contract:
             where=path,
             hint="use schemaVersion: 2.0.0",
         )
+    for pattern in _patterns(contract):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise UsageError(f"{pattern!r} is not a regular expression", where=path, why=str(error)) from None
     return contract
+
+
+def _patterns(contract: Contract) -> Iterator[str]:
+    """Yield every regular expression of ``contract``: a wrong one must be found before a container starts."""
+    for test in contract.command_tests:
+        yield from (*test.expected_output, *test.excluded_output, *test.expected_error, *test.excluded_error)
+    for content in contract.file_content_tests:
+        yield from (*content.expected_contents, *content.excluded_contents)
+    metadata = contract.metadata_test
+    yield from (item.value for item in (*metadata.env_vars, *metadata.labels) if item.is_regex)
+
+
+def load(path: Path, shown: str) -> Contract:
+    """Return the contract in the file ``path``, called ``shown`` in messages.
+
+    Raises:
+        UsageError: it cannot be read, or see :func:`parse`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("the contract cannot be read", where=shown, why=str(error)) from None
+    return parse(text, shown)
 
 
 def find(directory: Path) -> Path | None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hivebase.build.containers import Containers
-from hivebase.build.lookup import find_image
 from hivebase.build.stage import Built
+from hivebase.errors import NotFoundError, UsageError
 from hivebase.inspect.contracts import schema
 from hivebase.inspect.contracts.run import Completed, Suite, run_contracts
 from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.snapshots import Snapshots
+from hivebase.oci.annotations import BASE_NAME
 from hivebase.plan.graph import build_graph
 from hivebase.plan.hive import default_args
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hivebase.build.workspace import Workspace
     from hivebase.inspect.contracts.checks import Result
     from hivebase.oci.store import Store
+    from hivebase.plan.hive import Hive
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +52,48 @@ def verify(
     """Hold ``images`` (all of the hive if none are named) to their contracts, parents first.
 
     Raises:
-        UsageError: an unknown image, or a contract that cannot be read.
+        UsageError: an unknown image or group, or a contract that cannot be read.
         NotFoundError: an image has not been built.
     """
     hive = workspace.hive.with_version(version) if version else workspace.hive
+    known = {image.name for image in hive.images if not group or image.group == group}
+    if not known:
+        # Nothing tested is not the same as nothing wrong.
+        raise UsageError(
+            "there are no images to test", where=f"group {group!r}" if group else str(workspace.root)
+        )
     workspace = replace(workspace, hive=hive)
     graph = build_graph(hive, default_args(hive, 0))
-    wanted = {hive.image(name).name for name in images} or {
-        image.name for image in hive.images if not group or image.group == group
-    }
+    wanted = {hive.image(name).name for name in images} or known
     with Snapshots(store) as snapshots:
         indexes = Indexes(store, snapshots)
         for node in graph.nodes:
             if node.name not in wanted:
                 continue
             ref = hive.reference(node.name)
-            _, image = find_image(store, ref, str(workspace.root))
+            if store.resolve(ref) is None:
+                raise NotFoundError(f"{ref} has not been built", hint=f"hivebase build {node.name}")
+            image = store.image(ref)
             containers = Containers(store, snapshots, image)
-            lineage = _lineage(
-                node.name, {edge.child: edge.parent for edge in graph.edges if edge.via == "from"}
-            )
-            suites = _suites(workspace, lineage)
+            suites = _suites(workspace, _lineage(store, hive, node.name))
             with indexes.tree(Built.of_image(image).layers) as tree:
                 results = run_contracts(suites, image.config.config, tree, _Throwaway(containers))
             yield Report(ref, tuple(Verdict(owner, result) for owner, result in results))
 
 
-def _lineage(name: str, parents: dict[str, str]) -> list[str]:
-    """Return the ancestors of ``name`` and itself, the oldest first."""
+def _lineage(store: Store, hive: Hive, name: str) -> list[str]:
+    """Return what ``name`` stands on and itself, the oldest first.
+
+    As the images themselves have it: in a Dockerfile of several stages, only the last one's base is an ancestor.
+    """
+    names = {hive.reference(image.name): image.name for image in hive.images}
     found = [name]
-    while found[-1] in parents:
-        found.append(parents[found[-1]])
+    ref = hive.reference(name)
+    while store.resolve(ref) is not None:
+        ref = store.image(ref).manifest.annotations.get(BASE_NAME, "")
+        if ref not in names or names[ref] in found:
+            break
+        found.append(names[ref])
     return found[::-1]
 
 
@@ -90,7 +103,7 @@ def _suites(workspace: Workspace, lineage: Sequence[str]) -> list[Suite]:
         path = schema.find(workspace.dockerfile(workspace.hive.image(name)).parent)
         if path is not None:
             shown = path.relative_to(workspace.root).as_posix()
-            suites.append(Suite(name, schema.parse(path.read_text(encoding="utf-8"), shown)))
+            suites.append(Suite(name, schema.load(path, shown)))
     return suites
 
 
