@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 NO_SKIP = bool(os.environ.get("HIVEBASE_TEST_NO_SKIP"))
+
+# Machines are noisy, so no example is timed. Where the suite decides about a change it tries the same examples every
+# time; by hand it goes on looking for new ones.
+settings.register_profile("hive", deadline=None, derandomize=NO_SKIP, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

