@@ -10,6 +10,7 @@ from tests.layers.copying import EPOCH, Content, Image, Link, MemoryTree, do, in
 
 from hivebase.digest import Digest
 from hivebase.errors import BuildError, HivebaseError, UsageError
+from hivebase.layers.sources import TreeSource
 
 FILES: dict[str, Content] = {
     "a": "A",
@@ -572,3 +573,40 @@ def test_the_base_is_asked_for_real_paths_only(tmp_path):
     do(context, "COPY lnk /", "COPY dir /lib/x", "COPY a /lib/x/y/", on=image)
 
     assert "usr/lib/x/y/a" in image.tree.files
+
+
+def test_several_files_need_a_directory(tmp_path):
+    """A directory of the image is one also without a slash; a wildcard may take the last of what it finds."""
+    context = make(tmp_path, FILES)
+
+    image = do(context, "COPY dir /x", "COPY a b /x", "COPY [ab] /y", "COPY dir dir/sub /z")
+    assert [_files(image, layer) for layer in (1, 2, 3)] == [
+        ["f 0644 0:0 x/a [A]", "f 0644 0:0 x/b [B]"],
+        ["f 0644 0:0 y [B]"],
+        ["f 0644 0:0 z/c [C]", "f 0644 0:0 z/d [D]", "f 0644 0:0 z/sub/d [D]"],
+    ]
+    with pytest.raises(BuildError, match="several files") as raised:
+        do(context, "COPY a b /x")
+    assert raised.value.hint == "write /x/"
+
+
+def test_hard_links_of_a_copied_directory_are_kept(tmp_path):
+    """Every directory is copied by itself, and so is every file that is named. Measured, as the table above."""
+    image = do(make(tmp_path, {"d/a": "A", "d/b": "A", "d/c": "A", "e/f": "A"}), "COPY . /s")
+    source = TreeSource(image.tree, inode={"s/d/a": 1, "s/d/c": 1, "s/e/f": 1}.get)
+    copied = do(source, "COPY s /x", "COPY s/d s/e /y/", "COPY s/d/a s/d/c /z/")
+
+    assert [_files(copied, layer) for layer in (0, 1, 2)] == [
+        [
+            "f 0644 0:0 x/d/a [A]",
+            "f 0644 0:0 x/d/b [A]",
+            "h 0644 0:0 x/d/c -> x/d/a",
+            "h 0644 0:0 x/e/f -> x/d/a",
+        ],
+        ["f 0644 0:0 y/a [A]", "f 0644 0:0 y/b [A]", "h 0644 0:0 y/c -> y/a", "f 0644 0:0 y/f [A]"],
+        ["f 0644 0:0 z/a [A]", "f 0644 0:0 z/c [A]"],
+    ]
+
+
+def _files(image: Image, layer: int) -> list[str]:
+    return [row for row in image.rows(layer) if not row.startswith("d")]

@@ -229,3 +229,20 @@ def test_random_stacks_look_as_if_they_were_unpacked(stack):
         except HivebaseError:
             actual = ["refused"]
     assert expected == actual
+
+
+def test_names_of_one_file_are_told(tmp_path):
+    """Within a layer; a link to a lower layer is a copy, and so is what was written over a name."""
+    archives = [
+        make.archive(
+            make.file("a", b"1"), make.hardlink("b", "a"), make.hardlink("c", "b"), make.file("d", b"1")
+        ),
+        make.archive(make.hardlink("e", "a"), make.file("c", b"2"), make.directory("f")),
+    ]
+    store = Store.open(tmp_path / "store")
+    with Indexes(store).tree(put(store, *archives)) as tree:
+        inode = {name: tree.inode(name) for name in ("a", "b", "c", "d", "e", "f", "g", "")}
+
+    assert inode["a"] == inode["b"] is not None
+    assert len({inode[name] for name in "abcd"}) == 3
+    assert [inode[name] for name in ("e", "f", "g", "")] == [None] * 4

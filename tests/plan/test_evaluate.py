@@ -241,13 +241,6 @@ def test_destinations_are_absolute(destination, expected):
     assert expected == last_copy(text, files={"a": "a"}).destination
 
 
-def test_several_sources_need_a_directory():
-    """Two sources and a file's name cannot be meant."""
-    with pytest.raises(DockerfileError) as raised:
-        run("FROM debian:12\nCOPY a b /x", files={"a": "", "b": ""})
-    assert (raised.value.line, raised.value.hint) == (2, "write /x/")
-
-
 def test_a_missing_source_is_told_with_its_line():
     """The error has the position of the instruction and the pattern."""
     with pytest.raises(DockerfileError) as raised:

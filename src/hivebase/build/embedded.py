@@ -142,7 +142,7 @@ class Embedded:
                 source = self.context()
             else:
                 tree = stack.enter_context(self.indexes.tree(sources[step.source].layers))
-                source = TreeSource(tree, step.source.written)
+                source = TreeSource(tree, step.source.written, tree.inode)
             work = stack.enter_context(scratch(self.store))
             writer = stack.enter_context(self.indexes.writer(self.epoch))
             copy_layer(step, source, base, writer, remote=self.remote, work=work)
@@ -180,6 +180,8 @@ def _failed(step: RunStep, code: int, *, out_of_memory: bool) -> BuildError:
     why, hint = "", "its output is above; 'hivebase run -it PARENT' opens a shell where it started"
     if out_of_memory:
         why = "the kernel killed one of its processes for want of memory"
+    elif code == 127 and step.argv[1:2] == ("-c",):
+        why = "the shell did not find a command, in the image or on its PATH"
     elif code == 127:
         why = f"there is no such command in the image: {shlex.join(step.argv)[:200]}"
     elif code == 126:

@@ -151,6 +151,9 @@ class Context:
             raise _unreadable(path, error) from error
         return cast("BinaryIO", _CheckedFile(fd, path, node))
 
+    def inode(self, path: str, /) -> None:
+        """Return None: hard links of a working tree are like its modes, git knows none of them."""
+
     def entry(self, path: str, /) -> Entry:
         """Return ``path`` as an archive would list it: owned by root, without a time.
 

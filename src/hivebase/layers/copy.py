@@ -9,7 +9,10 @@ The rules are BuildKit's, measured and not guessed (tests/layers/test_copy.py ke
   never replaces a directory, nor a directory anything else.
 - Directories made on the way have mode 0755 and the owner of ``--chown``, else root.
 - From the context everything belongs to root; from a stage or an image, owner, mode and extended attributes
-  are kept. ``--chown`` and ``--chmod`` change what is copied; no link has a mode.
+  are kept, and so are hard links between files of one copied directory. ``--chown`` and ``--chmod`` change what
+  is copied; no link has a mode.
+- Other than in BuildKit, files that are named one by one never replace each other: ``COPY a b /x`` is an error
+  unless ``/x`` is a directory.
 - ``--link`` makes a layer that does not look at the image: links of the destination are not followed and all
   its directories are new. Together with ``--chmod`` it is ignored, as in BuildKit.
 """
@@ -23,7 +26,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from hivebase.errors import UsageError
+from hivebase.errors import BuildError, UsageError
 from hivebase.layers.accounts import owner_ids
 from hivebase.layers.destination import LATEST, ROOT, Destination, Item
 from hivebase.layers.modes import parse_chmod
@@ -35,7 +38,7 @@ from hivebase.plan.select import select
 from hivebase.tar import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from pathlib import Path
     from typing import BinaryIO, Self
 
@@ -98,6 +101,8 @@ class _Copier:
         self._owner = owner_ids(accounts, step.chown) if step.chown else None
         self._chmod: Callable[[int, bool], int] | None = parse_chmod(step.chmod) if step.chmod else None
         self._root: str | None = None
+        self._named: str | None = None
+        self._inodes: dict[Hashable, Item] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -140,6 +145,13 @@ class _Copier:
         target = self.destination.resolve(self._step.destination)
         if self.destination.is_directory(target):
             target = posixpath.join(target, name)
+        elif target == self._named and len(self._step.sources) + len(self._step.inline) > 1:
+            raise BuildError(
+                f"several files cannot be copied to {self._step.destination}",
+                why="it is not a directory, so each would replace the one before",
+                hint=f"write {self._step.destination}/",
+            )
+        self._named = target
         # A destination that is a link to nothing is made where the link points to.
         self.destination.make_directories(posixpath.dirname(target), self._owner or ROOT)
         self.destination.put(target, item)
@@ -174,10 +186,14 @@ class _Copier:
         """Put a file found in a directory at its place below the destination."""
         root = self._directory()
         if not selected.destination:
+            self._inodes.clear()  # every directory is copied by itself
             return
         target = posixpath.join(root, selected.destination)
         self._put_parents(source, posixpath.dirname(selected.source), posixpath.dirname(target))
-        item = self._item(source, selected.source)
+        inode = source.inode(selected.source)
+        item = self._inodes.get(inode) or self._item(source, selected.source)
+        if inode is not None:
+            self._inodes[inode] = item
         existing = self.destination.lstat(target) if self._step.parents and item.entry.kind == "dir" else None
         if existing is not None:
             # A directory that --parents only passes through lends its mode and not its owner.

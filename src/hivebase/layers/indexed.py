@@ -92,6 +92,14 @@ class IndexedTree:
             return self._below(layer).open(self._lender(layer, to_str(row.link))[0])
         return self._contents.open(layer, path, row.offset, row.size)
 
+    def inode(self, path: str) -> tuple[int, int] | None:
+        """Return what is equal for all names of one regular file, and None for anything else.
+
+        A hard link to a file of a lower layer is a file of its own, as it is once it was unpacked.
+        """
+        found = self._find(path) if path else None
+        return (found[0], found[1].offset) if found is not None and found[1].kind == "file" else None
+
     def _find(self, path: str) -> tuple[int, Row] | None:
         """Return the highest layer that has ``path``, and what it has."""
         parent, _, last = path.rpartition("/")

@@ -12,7 +12,7 @@ from hivebase.errors import BuildError
 from hivebase.plan.files import FileFact, FileListing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from hivebase.layers.tree import Tree
     from hivebase.tar import Entry
@@ -27,6 +27,9 @@ class Source(FileListing, Protocol):
         Raises:
             HivebaseError: nothing is there.
         """
+
+    def inode(self, path: str, /) -> Hashable:
+        """Return what is equal for all names (hard links) of the file ``path``; None if it counts as alone."""
 
     def open(self, path: str, /) -> BinaryIO:
         """Open the regular file ``path``.
@@ -49,11 +52,13 @@ class TreeSource:
     Args:
         tree: the files.
         name: of the stage or image, for messages.
+        inode: tells the hard links of ``tree``: see :meth:`Source.inode`.
     """
 
-    def __init__(self, tree: Tree, name: str = "") -> None:
+    def __init__(self, tree: Tree, name: str = "", inode: Callable[[str], Hashable] | None = None) -> None:
         self._tree = tree
         self._name = name
+        self._inode = inode
         # Choosing files asks for each of them several times, and a stack of layers answers slowly.
         self._seen: dict[str, Entry | None] = {}
 
@@ -83,6 +88,10 @@ class TreeSource:
         if entry is None:
             raise self._missing(path)
         return entry
+
+    def inode(self, path: str, /) -> Hashable:
+        """See :meth:`Source.inode`."""
+        return self._inode(path) if self._inode is not None else None
 
     def open(self, path: str, /) -> BinaryIO:
         """Open the regular file ``path``.

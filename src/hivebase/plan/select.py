@@ -50,11 +50,11 @@ def select(
 
     Returns:
         The files in the order in which they are to be copied: pattern by pattern, directories before their
-        contents, names sorted. Several patterns may give the same destination; the last one wins.
+        contents, names sorted. Several patterns may give the same destination; the last one wins. A pattern
+        with a wildcard may match nothing: ``COPY settings.jso[n] ./`` is how a file is made optional.
 
     Raises:
-        UsageError: a pattern without wildcard names nothing, or the patterns together match nothing, or a
-            pattern is malformed, or links form a loop.
+        UsageError: a pattern without wildcard names nothing, or is malformed, or links form a loop.
     """
     ignored = IgnoreFile.parse("\n".join(f"./{p}" if p.startswith("#") else p for p in exclude))
     found: list[Selected] = []
@@ -63,8 +63,6 @@ def select(
         if not chosen and not has_wildcard(pattern):
             raise _missing(pattern)
         found.extend(chosen)
-    if not found and patterns:
-        raise _missing(" ".join(patterns))
     if not exclude:
         return tuple(found)
     return tuple(

@@ -127,7 +127,7 @@ class StageDraft:
     def _word(self, text: str, at: ast.Instruction) -> str:
         return self.around.expander(text, self.scope.get, at)
 
-    def _configure(self, at: ast.Instruction) -> str:  # noqa: C901, PLR0912 -- one case for each
+    def _configure(self, at: ast.Instruction) -> str:  # noqa: C901 -- one case for each
         match at:
             case ast.Arg():
                 pairs = self.scope.read(at, self.around.expander)
@@ -263,7 +263,7 @@ class StageDraft:
             line=at.span.line,
             source=source,
             sources=sources,
-            destination=self._destination(destination, many=len(at.sources) > 1),
+            destination=self._destination(destination),
             inline=tuple(
                 _inline(doc.name, self.around.expander(doc.content, self.scope.get, at, plain=True))
                 if doc.expand
@@ -295,19 +295,9 @@ class StageDraft:
         fetched = [self.around.remote(source, step) for source in step.sources if source not in local]
         return [*keys.selection(self.around.context, items), *fetched]
 
-    def _destination(self, text: str, *, many: bool) -> str:
-        """Return the absolute destination, with a ``/`` at its end when it names a directory.
-
-        Raises:
-            UsageError: several sources and no directory.
-        """
+    def _destination(self, text: str) -> str:
+        """Return the absolute destination, with a ``/`` at its end when it names a directory."""
         directory = text in {"", ".", ".."} or text.endswith(("/", "/.", "/.."))
-        if many and not directory:
-            raise UsageError(
-                f"several sources cannot be copied to {text!r}",
-                why="with more than one source the destination is a directory and ends with /",
-                hint=f"write {text}/",
-            )
         path = normalise(posixpath.join(self.draft.config.working_dir or "/", text))
         return path + "/" if directory and path != "/" else path
 
