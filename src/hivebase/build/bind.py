@@ -82,10 +82,12 @@ class MountBinder:
             return TmpfsMount(mount.target, mount.size)
         if mount.type == "ssh":
             socket = self._secrets.agents.get(mount.id)
-            return SshMount(mount.target, socket) if socket else self._absent(mount, "--ssh")
+            return (
+                SshMount(mount.target, socket) if socket else self._absent(mount, f"--ssh {mount.id}=SOCKET")
+            )
         value = self._secrets.values.get(mount.id)
         if value is None:
-            return self._absent(mount, "--secret")
+            return self._absent(mount, f"--secret id={mount.id},src=FILE")
         mode = SECRET_MODE if mount.mode is None else mount.mode
         return SecretMount(value, mount.target, mount.env, mount.uid, mount.gid, mode)
 
@@ -110,5 +112,5 @@ class MountBinder:
         if mount.required:
             raise BuildError(
                 f"the step requires the {mount.type} {mount.id!r}, which was not given",
-                hint=f"hivebase build {option} id={mount.id},…",
+                hint=f"hivebase build {option}",
             )

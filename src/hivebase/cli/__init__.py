@@ -34,8 +34,19 @@ VERBS = {
 }
 
 
+class _ReaderGoneError(Exception):
+    """A broken pipe, under a name that click leaves alone: it would make an exit code 1 of it."""
+
+
 class _Verbs(click.Group):
     """Knows the verbs' names and one-line helps; imports a verb when it is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the verb."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order in which people meet them."""
@@ -95,7 +106,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         # standalone_mode off: our exit codes and our error format, not click's.
         code: Any = hivebase.main(args=arguments, prog_name="hivebase", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
     except HivebaseError as error:
         report_error(error)
         code = error.exit_code
@@ -104,12 +116,12 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0
     except click.ClickException as error:
         hint = f"{error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
-        report_error(UsageError(error.format_message(), hint=hint))
+        report_error(UsageError(" ".join(error.format_message().split()), hint=hint))
         code = UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
         report_error(InterruptedByUserError("interrupted"))
         code = InterruptedByUserError.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         # The reader (head, less) has gone: not an error. Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

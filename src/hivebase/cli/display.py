@@ -7,7 +7,9 @@ import os
 import sys
 import threading
 import time
+import unicodedata
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from hivebase.cli.output import colours, note
@@ -41,7 +43,7 @@ class Display:
         self._lock = threading.Lock()
         # Stages of one image run side by side: a step is known by its image and its text.
         self._running: dict[tuple[str, str], tuple[float, float]] = {}
-        self._tails: dict[str, deque[str]] = {}
+        self._tails: dict[str, _Tail] = {}
         self._live = (
             sys.stderr.isatty() and not verbose and not quiet and os.environ.get("CI", "") in {"", "false"}
         )
@@ -74,18 +76,28 @@ class Display:
             elif event.status == "failed":
                 self._forget(event.subject, event.step)
                 self._say(event.subject, f"failed: {event.text}", always=True)
-                for line in self._tails.pop(event.subject, ()):
-                    note(f"{event.subject} | {line}")
+                self._show_tail(event.subject)
             else:
                 self._ended(event)
+
+    def _show_tail(self, subject: str) -> None:
+        """Show the end of what a failed step printed; with ``verbose`` it is on the screen already."""
+        tail = self._tails.pop(subject, None)
+        if tail is None or self._verbose:
+            return
+        if tail.count > _TAIL:
+            note(f"{subject} | … {tail.count - _TAIL} lines before these: build -v shows all")
+        for line in tail.lines:
+            note(f"{subject} | {line}")
 
     def _line(self, event: Event) -> None:
         """Keep one line of a step's output: there may be millions, so nothing is drawn for it."""
         with self._lock:
             tail = self._tails.get(event.subject)
             if tail is None:
-                tail = self._tails[event.subject] = deque(maxlen=_TAIL)
-            tail.append(event.text)
+                tail = self._tails[event.subject] = _Tail()
+            tail.lines.append(event.text)
+            tail.count += 1
             if self._verbose:
                 note(f"{event.subject} | {event.text}")
 
@@ -118,30 +130,33 @@ class Display:
         self._draw()
 
     def _erase(self) -> None:
-        if self._drawn:
-            sys.stderr.write(f"\x1b[{self._drawn}F\x1b[J")
-            self._drawn = 0
+        sys.stderr.write(self._erased())
+
+    def _erased(self) -> str:
+        """Return what takes the live block away."""
+        drawn, self._drawn = self._drawn, 0
+        return f"\x1b[{drawn}F\x1b[J" if drawn else ""
 
     def _draw(self) -> None:
-        if not self._live or not self._running:
-            return
+        # One write for all: a terminal that shows a half would flicker.
+        text = self._erased()
         columns = _columns()
         now = time.monotonic()
-        for (subject, what), (since, _) in sorted(self._running.items()):
+        for (subject, what), (since, _) in sorted(self._running.items()) if self._live else ():
             tail = self._tails.get(subject)
-            text = f"  {subject}  {now - since:4.0f}s  {' '.join(what.split())}"
+            line = f"  {subject}  {now - since:4.0f}s  {' '.join(what.split())}"
             if tail:
-                text += f"  | {tail[-1].strip()}"
-            text = clean_line(text)[: columns - 1]
-            sys.stderr.write((f"\x1b[36m{text}\x1b[0m" if colours() else text) + "\n")
-        self._drawn = len(self._running)
+                line += f"  | {tail.lines[-1].strip()}"
+            line = _fitting(clean_line(line), columns - 1)
+            text += (f"\x1b[36m{line}\x1b[0m" if colours() else line) + "\n"
+            self._drawn += 1
+        sys.stderr.write(text)
         sys.stderr.flush()
 
     def _tick(self) -> None:
         while not self._stop.wait(_REFRESH if self._live else 1.0):
             with self._lock:
                 if self._live:
-                    self._erase()
                     self._draw()
                     continue
                 now = time.monotonic()
@@ -149,6 +164,26 @@ class Display:
                     if now - told >= _HEARTBEAT:
                         self._say(subject, f"still running after {now - since:.0f}s: {what}")
                         self._running[subject, what] = (since, now)
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The last lines that a step printed, and how many it has printed in all."""
+
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    count: int = 0
+
+
+def _fitting(text: str, columns: int) -> str:
+    """Return the start of ``text`` that fits: a line that wraps would be taken away by half only."""
+    if text.isascii():
+        return text[:columns]
+    used = 0
+    for position, sign in enumerate(text):
+        used += 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+        if used > columns:
+            return text[:position]
+    return text
 
 
 def _columns() -> int:

@@ -18,13 +18,16 @@ def command(directory: str, image: str, as_json: bool) -> None:
     IMAGE is a reference in the store, or the name of an image of the hive.
     """
     from hivebase.build.lookup import find_image  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.build.stage import Built  # noqa: PLC0415
     from hivebase.inspect.summary import layer_sizes, summarise  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
 
     store = Store.open()
     ref, found = find_image(store, image, directory)
     summary = summarise(store, ref, found)
-    made_by = [entry.created_by or entry.comment for entry in found.config.history if not entry.empty_layer]
+    # As a stage would see it: an image from elsewhere may have a history that does not fit its layers.
+    history = Built.of_image(found).history
+    made_by = [entry.created_by or entry.comment for entry in history if not entry.empty_layer]
     layers = [
         {
             "digest": layer.digest,

@@ -17,7 +17,7 @@ _MAX_SECRET = 500 << 10
 """Bytes; BuildKit's limit, so that what builds here builds there."""
 
 
-def parse_args(pairs: Sequence[str]) -> dict[str, str]:
+def parse_args(pairs: Sequence[str], option: str = "--build-arg") -> dict[str, str]:
     """Return ``NAME=VALUE`` words as a mapping; ``NAME`` alone takes the environment's value, as docker does.
 
     Raises:
@@ -27,7 +27,7 @@ def parse_args(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name:
-            raise UsageError(f"not a build arg: {pair!r}", hint="--build-arg NAME=VALUE")
+            raise UsageError(f"{pair!r} has no name", hint=f"{option} NAME=VALUE")
         if equals:
             result[name] = value
         elif name in os.environ:

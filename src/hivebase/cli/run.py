@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import click
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-@click.command(
-    "run", short_help="Run a command in an image.", context_settings={"ignore_unknown_options": True}
-)
+
+class _Run(click.Command):
+    """Leaves to CMD what comes after its first word: ``run IMAGE ls -t`` does not ask us for a terminal."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Write the ``--`` before CMD that the user may leave out."""
+        valued = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        words = 0
+        is_value = False
+        for position, word in enumerate(args):
+            if is_value:
+                is_value = False
+            elif word == "--":
+                break
+            elif word.startswith("-") and word != "-":
+                is_value = word in valued or re.fullmatch("-[it]+[ue]", word) is not None
+            else:
+                words += 1
+                if words == 2:
+                    args = [*args[:position], "--", *args[position:]]
+                    break
+        return super().parse_args(ctx, args)
+
+
+class _Output:
+    """Passes on at once what the command prints, and remembers when nobody reads it any more."""
+
+    def __init__(self) -> None:
+        self.gone: BrokenPipeError | None = None
+
+    def to(self, stream: BinaryIO) -> Callable[[bytes], None]:
+        """Return what takes chunks for ``stream``."""
+
+        def write(chunk: bytes) -> None:
+            try:
+                stream.write(chunk)
+                stream.flush()
+            except BrokenPipeError as error:
+                self.gone = error
+                raise
+
+        return write
+
+
+@click.command("run", cls=_Run, short_help="Run a command in an image.")
 @click.argument("image", metavar="IMAGE")
 @click.argument("words", nargs=-1, metavar="[-- CMD...]", type=click.UNPROCESSED)
 @click.option("-i", "--interactive", is_flag=True, help="With -t: a shell, or CMD, on this terminal.")
@@ -29,7 +79,7 @@ def command(directory: str, /, image: str, words: tuple[str, ...], **options: ob
     from hivebase.build.containers import Containers, command_of  # noqa: PLC0415 -- verbs load what they use
     from hivebase.build.lookup import find_image  # noqa: PLC0415
     from hivebase.cli.options import parse_args  # noqa: PLC0415
-    from hivebase.errors import UsageError  # noqa: PLC0415
+    from hivebase.errors import HivebaseError, UsageError  # noqa: PLC0415
     from hivebase.layers.sandbox import host  # noqa: PLC0415
     from hivebase.layers.snapshots import Snapshots  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
@@ -40,7 +90,7 @@ def command(directory: str, /, image: str, words: tuple[str, ...], **options: ob
     store = Store.open()
     _, found = find_image(store, image, directory)
     config = found.config.config
-    env = config.environment() | parse_args(options["variables"])  # type: ignore[arg-type]
+    env = config.environment() | parse_args(options["variables"], "--env")  # type: ignore[arg-type]
     if terminal:
         env.setdefault("TERM", os.environ.get("TERM", "xterm"))
     network: Literal["none", "host"] = "none" if options["network"] == "none" else "host"
@@ -59,11 +109,17 @@ def command(directory: str, /, image: str, words: tuple[str, ...], **options: ob
         user = str(options["user"]) if options["user"] is not None else config.user
         if terminal:
             return containers.attach(argv, tuple(env.items()), user)
-        return containers.run(
-            argv,
-            tuple(env.items()),
-            user,
-            sys.stdout.buffer.write,
-            sys.stderr.buffer.write,
-            stdin=sys.stdin.buffer,
-        )
+        output = _Output()
+        try:
+            return containers.run(
+                argv,
+                tuple(env.items()),
+                user,
+                output.to(sys.stdout.buffer),
+                output.to(sys.stderr.buffer),
+                stdin=sys.stdin.buffer,
+            )
+        except HivebaseError:
+            if output.gone is not None:
+                raise output.gone from None
+            raise
