@@ -20,11 +20,14 @@ arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
     --version)
-        [ $# -ge 2 ] || { echo "error: --version needs a value, such as 1.0.0" >&2; exit 2; }
+        [ -n "${2-}" ] || { echo "error: --version needs a value, such as 1.0.0" >&2; exit 2; }
         arguments+=(--version "$2")
         shift
         ;;
-    --version=*) arguments+=("$1") ;;
+    --version=*)
+        set -- --version "${1#*=}" "${@:2}"
+        continue
+        ;;
     --no-cache) arguments+=(--no-cache) ;;
     --push-to-ecr) push=true ;;
     -h | --help)

@@ -15,7 +15,7 @@ from tests.hives import TestHive
 from hivebase.cli import VERBS, hivebase, main
 from hivebase.errors import HivebaseError
 
-HEAVY = {"boto3", "hypothesis", "requests", "rich", "ssl", "urllib3", "yaml"}
+HEAVY = {"boto3", "hypothesis", "requests", "ssl", "urllib3", "yaml"}
 
 ENGINE = {
     "hivebase.build.embedded",
@@ -100,6 +100,16 @@ def test_an_image_that_is_not_built_is_told_from_an_unknown_one(hive):
     assert "hive/base:latest" in hive.run("inspect", "base:latest").stdout
     assert "no image 'base:9.9.9'" in hive.run("inspect", "base:9.9.9", code=2).stderr
     assert "no image is called 'base:9.9.9'" in hive.run("build", "base:9.9.9", code=2).stderr
+
+
+def test_a_version_that_no_tag_can_hold_is_refused_before_anything_is_built(hive):
+    """On the command line and in hivebase.toml, with the place."""
+    hive.write({"base/Dockerfile": "FROM scratch\nCOPY f /\n", "base/f": "1"})
+    assert "not a version: '1 0'" in hive.run("build", "--version", "1 0", code=2).stderr
+    hive.write({"hivebase.toml": '[hive]\nversion = "1 0"\n'})
+    assert "hivebase.toml:2: bad value of hive.version" in hive.run("plan", code=2).stderr
+    hive.write({"hivebase.toml": '[hive]\nname = "Upper"\n'})
+    assert "hivebase.toml:2: bad value of hive.name" in hive.run("plan", code=2).stderr
 
 
 def test_no_dockerfiles_is_said(hive):

@@ -9,7 +9,7 @@ from hivebase.build.intact import intact
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, NotFoundError, UnreachableError
 from hivebase.layers.bootstrap.recipe import FORMAT
-from hivebase.oci.annotations import STAND_IN_FORMAT, STAND_INS
+from hivebase.oci.annotations import STAND_IN_FORMAT, stand_ins_of
 from hivebase.progress import Event, Listener, silent
 from hivebase.reference import Reference
 
@@ -143,5 +143,4 @@ class BaseFinder:
 
     def _base(self, name: str, top: Descriptor) -> Base:
         image = self.store.image(top.digest, self.platform)
-        label = image.config.config.labels.get(STAND_INS, "")
-        return Base(name, Digest.parse(top.digest), image, tuple(filter(None, label.split(","))))
+        return Base(name, Digest.parse(top.digest), image, stand_ins_of(image.config.config.labels))

@@ -12,6 +12,7 @@ from hivebase.build.scheduler import Job, run_jobs
 from hivebase.build.stage import SCRATCH, Built, StageBuilder
 from hivebase.build.stand_ins import stand_ins
 from hivebase.errors import HivebaseError, InterruptedByUserError
+from hivebase.oci.annotations import stand_ins_of
 from hivebase.plan.steps import CopyStep, ImageSource, RunStep
 from hivebase.progress import Event, Listener, silent
 
@@ -210,7 +211,9 @@ class Execution:
                 plan.name, ref, "failed", reasons=plan.reasons, error=told(error, where=plan.name)
             )
         if plan.action == "cached":
-            return ImageResult(plan.name, ref, "cached", self._digest(plan.name), plan.reasons)
+            digest = self._digest(plan.name)
+            names = stand_ins_of(self.store.image(digest).config.config.labels)
+            return ImageResult(plan.name, ref, "cached", digest, plan.reasons, stand_ins=names)
         if plan.name in self._built:
             descriptor, seconds, names = self._built[plan.name]
             return ImageResult(

@@ -29,11 +29,12 @@ def find_image(store: Store, word: str, directory: str) -> tuple[str, Image]:
     if familiar in refs:
         return familiar, store.image(familiar)
     hive = _hive(directory)
-    planned = _in_hive(word, hive) if hive else ""
-    if planned in refs:
-        return planned, store.image(planned)
-    if planned:
-        raise NotFoundError(f"{planned} has not been built", hint=f"hivebase build {word}")
+    name = _in_hive(word, hive) if hive else ""
+    if hive and name:
+        planned = hive.reference(name)
+        if planned in refs:
+            return planned, store.image(planned)
+        raise NotFoundError(f"{planned} has not been built", hint=f"hivebase build {name}")
     by_name = [ref for ref in refs if Reference.parse(ref).name == word]
     if len(by_name) == 1:
         return by_name[0], store.image(by_name[0])
@@ -69,6 +70,6 @@ def _hive(directory: str) -> Hive | None:
 
 def _in_hive(word: str, hive: Hive) -> str:
     try:
-        return hive.reference(hive.image(word).name)
+        return hive.image(word).name
     except UsageError:
         return ""

@@ -31,6 +31,7 @@ from hivebase.plan.lockfile import render_lock
 from hivebase.plan.planner import PlanInputs, needed_bases, plan, selected_images
 from hivebase.plan.sources import BaseFact, split_external
 from hivebase.progress import Event, Listener, silent
+from hivebase.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,7 @@ class Session:
         listener: Listener = silent,
     ) -> None:
         if options.version:
+            _refuse_unfit(options.version)
             workspace = replace(workspace, hive=workspace.hive.with_version(options.version))
         self.workspace: Workspace = workspace
         self.options = options
@@ -335,6 +337,13 @@ class Session:
             self.workspace.root, self.workspace.lock_file.name, render_lock(lock).encode(), mode=0o644
         )
         self.listener(Event(reference, "note", f"pinned to {digest} in {self.workspace.lock_file.name}"))
+
+
+def _refuse_unfit(version: str) -> None:
+    try:
+        Reference.parse(f"x:{version}")
+    except UsageError as error:
+        raise UsageError(f"not a version: {version!r}", why=error.why, hint="--version X.Y.Z") from None
 
 
 def _selection(workspace: Workspace, options: Options) -> tuple[str, ...]:

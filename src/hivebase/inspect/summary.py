@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hivebase.digest import Digest
-from hivebase.oci.annotations import BASE_NAME, STAND_INS
+from hivebase.oci.annotations import BASE_NAME, stand_ins_of
 from hivebase.oci.model import INDEX
 from hivebase.oci.sizes import compressed_size, content_size
 
@@ -54,7 +54,6 @@ class Summary:
 def summarise(store: Store, ref: str, image: Image) -> Summary:
     """Return the facts of ``image``."""
     layers = image.manifest.layers
-    label = image.config.config.labels.get(STAND_INS, "")
     return Summary(
         ref=ref,
         digest=image.descriptor.digest,
@@ -62,7 +61,7 @@ def summarise(store: Store, ref: str, image: Image) -> Summary:
         compressed_size=compressed_size(layers),
         layers=len(layers),
         base=image.manifest.annotations.get(BASE_NAME, ""),
-        stand_ins=tuple(filter(None, label.split(","))),
+        stand_ins=stand_ins_of(image.config.config.labels),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from hivebase.errors import UsageError
+from hivebase.reference import Reference
 
 FILE_NAME = "hivebase.toml"
 
@@ -86,6 +87,7 @@ def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
         raise UsageError(
             f"bad value of {key or 'the file'}", where=f"{path}{_line(text, key)}", why=why
         ) from error
+    _refuse_unfit(settings.hive, text, path)
     for group in settings.group:
         for name, value in (("path", group.path), ("context", group.context)):
             if value is not None and (value.startswith("/") or ".." in value.split("/")):
@@ -95,6 +97,22 @@ def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
                     hint="paths are relative to the directory of hivebase.toml",
                 )
     return settings
+
+
+def _refuse_unfit(hive: HiveTable, text: str, path: str) -> None:
+    """Refuse a namespace or a version that no image reference could have."""
+    for key, value, reference in (
+        ("name", hive.name, f"{hive.name}/x"),
+        ("version", hive.version, f"x:{hive.version}"),
+    ):
+        if not value:
+            continue
+        try:
+            Reference.parse(reference)
+        except UsageError as error:
+            raise UsageError(
+                f"bad value of hive.{key}: {value!r}", where=f"{path}{_line(text, key)}", why=error.why
+            ) from None
 
 
 def _refuse_unknown(
