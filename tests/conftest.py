@@ -11,7 +11,9 @@ NO_SKIP = bool(os.environ.get("HIVEBASE_TEST_NO_SKIP"))
 
 # Machines are noisy, so no example is timed. Where the suite decides about a change it tries the same examples every
 # time; by hand it goes on looking for new ones.
-settings.register_profile("hive", deadline=None, derandomize=NO_SKIP, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "hive", deadline=None, derandomize=NO_SKIP, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("hive")
 
 

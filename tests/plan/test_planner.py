@@ -51,7 +51,7 @@ class World:
             "bases": self.bases,
             "listings": listings,
             "previous": self.records,
-            "complete": self.finished.__contains__,
+            "complete": lambda _name, key: key in self.finished,
             **self.settings,
             **changes,
         }

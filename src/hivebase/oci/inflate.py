@@ -135,7 +135,9 @@ class _Inflate(io.RawIOBase):
         if self._written > limits.total:
             raise self._bad(f"it holds more than {limits.total} bytes")
         if self._written > limits.free and self._written > limits.ratio * self._read:
-            raise self._bad(f"{self._read} bytes hold {self._written}, more than {limits.ratio} times as much")
+            raise self._bad(
+                f"{self._read} bytes hold {self._written}, more than {limits.ratio} times as much"
+            )
 
     def _bad(self, what: str) -> CorruptContentError:
         return CorruptContentError(f"not an acceptable gzip stream: {what}", where=self._where)
