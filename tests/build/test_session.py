@@ -270,3 +270,11 @@ def test_an_image_goes_through_files(hive, tmp_path):
         hive.run("import", str(tmp_path / form), f"copy:{form}")
         assert hive.cat(f"copy:{form}", "/from") == "base\nchild\n"
     assert hive.json("inspect", "copy:oci")["digest"] == digest
+
+
+def test_more_layers_than_runtimes_can_stack_are_refused(hive):
+    """Docker stops at 125; the message counts them and says what to do."""
+    lines = [f"COPY f /f{n}\n" for n in range(125)]
+    hive.write({"x/f": "x", "x/Dockerfile": "FROM busybox:1\n" + "".join(lines)})
+    assert "the image has 126 layers" in hive.build(code=1)["x"]["error"]
+    hive.write({"x/Dockerfile": "FROM busybox:1\n" + "".join(lines[1:])}).build()

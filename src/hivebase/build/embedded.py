@@ -177,7 +177,7 @@ def _first_line(step: RunStep) -> str:
 
 
 def _failed(step: RunStep, code: int, *, out_of_memory: bool) -> BuildError:
-    why, hint = "", "its output is above; 'hivebase run -it PARENT' opens a shell where it started"
+    why, hint = "", "its output is above; 'hivebase run -it' opens a shell in what it stands on"
     if out_of_memory:
         why = "the kernel killed one of its processes for want of memory"
     elif code == 127 and step.argv[1:2] == ("-c",):

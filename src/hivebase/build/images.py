@@ -9,6 +9,7 @@ import msgspec
 from hivebase.build.epoch import rfc3339
 from hivebase.build.intact import intact
 from hivebase.digest import Digest
+from hivebase.errors import BuildError
 from hivebase.oci.annotations import BASE_DIGEST, BASE_NAME, CREATED, STAND_INS
 from hivebase.oci.model import Descriptor, RootFS
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 IMAGES = "image"
 """Namespace of the records of finished images: one per reference."""
+
+MAX_LAYERS = 125
+"""Layers of one image, measured: with more, Docker's overlay driver cannot mount it."""
 
 
 def finish(
@@ -41,7 +45,17 @@ def finish(
         base: reference and digest of what the image stands on; empty for an image from scratch.
         epoch: the instant of the build.
         stand_ins: names for the label.
+
+    Raises:
+        BuildError: more layers than runtimes can stack.
     """
+    if len(built.layers) > MAX_LAYERS:
+        raise BuildError(
+            f"the image has {len(built.layers)} layers",
+            where=plan.name,
+            why=f"Docker runs images of at most {MAX_LAYERS} layers, those of the base included",
+            hint="join RUN and COPY steps, or build on a base with fewer layers",
+        )
     start = plan.stages[-1].config
     labels = {name: value for name, value in start.config.labels.items() if name != STAND_INS}
     if stand_ins:

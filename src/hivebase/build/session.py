@@ -272,7 +272,12 @@ class Session:
                     image.name: previous_inputs(self.store, self.reference(image.name)) for image in images
                 },
                 complete=self._is_finished,
-                made_here=frozenset(key for key, base in self._bases.items() if base.stand_ins),
+                # A stand-in has nothing to be pinned to, and without hivebase.toml there is no lock to pin in.
+                made_here=frozenset(
+                    key
+                    for key, base in self._bases.items()
+                    if base.stand_ins or not self.workspace.configured
+                ),
                 remote=self._remote_key,
             ),
         )
