@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.builds import (
@@ -18,6 +19,9 @@ from tests.faults.builds import (
     started,
     statuses,
 )
+
+if TYPE_CHECKING:
+    import subprocess
 
 pytestmark = pytest.mark.root
 
@@ -65,7 +69,7 @@ def test_s5_pruning_takes_nothing_from_running_builds(hive):
     """Builds end well, images are whole, and prunes end well too, however the two meet."""
     hive.write(HIVE)
     stop = threading.Event()
-    prunes = []
+    prunes: list[subprocess.CompletedProcess[str]] = []
 
     def prune():
         while not stop.is_set():
