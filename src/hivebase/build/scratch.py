@@ -1,7 +1,7 @@
 """Scratch directories of running builds, and sweeping up those of killed ones.
 
-Each directory holds a lock file that its owner keeps locked (flock dies with the process), so a directory whose
-lock is free belongs to nobody and can go.
+Beside each directory lies a lock file that its owner keeps locked until the directory is gone (flock dies with the
+process), so a directory whose lock is free belongs to nobody and can go.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from hivebase.oci.store import Store
 
-_LOCK = "owner.lock"
 _PREFIX = "build-"
+_LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -33,13 +33,12 @@ def scratch(store: Store) -> Iterator[Path]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with store.lock("scratch"):
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
-        lock = FileLock(directory / _LOCK)
+        lock = FileLock(_lock_of(directory))
         lock.acquire()
     try:
         yield directory
     finally:
-        lock.release()
-        remove_tree(directory)
+        _remove(directory, lock)
 
 
 def sweep(store: Store) -> int:
@@ -48,10 +47,25 @@ def sweep(store: Store) -> int:
     removed = 0
     # The lock keeps a directory that another process made a moment ago, and has not locked yet, from us.
     with store.lock("scratch"):
-        for directory in sorted(home.glob(f"{_PREFIX}*")):
-            lock = FileLock(directory / _LOCK)
+        for path in sorted(home.glob(f"{_PREFIX}*")):
+            if path.suffix == _LOCK and path.with_suffix("").exists():
+                continue  # its directory says whose it is
+            directory = path.with_suffix("")
+            lock = FileLock(_lock_of(directory))
             if lock.try_acquire():
-                lock.release()
-                remove_tree(directory)
-                removed += 1
+                removed += directory.exists()
+                _remove(directory, lock)
     return removed
+
+
+def _lock_of(directory: Path) -> Path:
+    return directory.with_suffix(_LOCK)
+
+
+def _remove(directory: Path, lock: FileLock) -> None:
+    """Remove the directory while nobody else can want to, and its lock with it."""
+    try:
+        remove_tree(directory)
+        _lock_of(directory).unlink(missing_ok=True)
+    finally:
+        lock.release()

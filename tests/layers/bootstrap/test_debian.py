@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+
 import pytest
+from tests.faults.builds import eventually, marker, pids_with
 
 from hivebase.layers.bootstrap import debian
+from hivebase.layers.bootstrap.recipe import recipe_for
+from hivebase.reference import Reference
 
 ONE_LINE = """\
 # comment
@@ -59,3 +67,55 @@ def test_the_suite_is_the_recipes_not_the_hosts(tmp_path, monkeypatch):
     monkeypatch.setattr(debian, "_SOURCES", tmp_path)
     lines = debian._sources("bookworm")
     assert [line.split()[-2] for line in lines] == ["bookworm", "bookworm-updates", "bookworm-security"]
+
+
+FAKE = """#!/bin/sh
+trap '' TERM INT HUP
+echo started
+(setsid sh -c "trap '' TERM INT HUP; sleep $MARKER; touch $TARGET" &)
+sleep $MARKER
+"""
+
+
+@pytest.fixture
+def sleeping_tool(tmp_path, monkeypatch):
+    """A mmdebstrap that ignores signals, leaves a daemon, and takes for ever."""
+    sleep = marker()
+    tool = tmp_path / "bin/mmdebstrap"
+    tool.parent.mkdir()
+    tool.write_text(FAKE.replace("$MARKER", sleep).replace("$TARGET", str(tmp_path / "late")))
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    return sleep
+
+
+@pytest.mark.root
+def test_b2_an_interrupted_bootstrap_is_over(sleeping_tool, tmp_path):
+    """When the interrupt is passed on, nothing can write to the tree any more."""
+    recipe = recipe_for(Reference.parse("debian:12"))
+    assert recipe is not None
+
+    def interrupt(line):
+        assert line == "started"
+        assert eventually(lambda: len(pids_with(sleeping_tool)) == 2)
+        raise KeyboardInterrupt
+
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        debian.bootstrap(recipe, tmp_path / "root", 0, interrupt)
+    assert time.monotonic() - before < 5
+    assert pids_with(sleeping_tool) == []
+
+
+@pytest.mark.root
+def test_b1_a_bootstrap_ends_with_a_killed_parent(sleeping_tool, tmp_path):
+    """Kill -9 of the building process ends the tool and its daemons."""
+    program = (
+        "import sys; from pathlib import Path; from hivebase.layers.bootstrap import debian;"
+        "from hivebase.layers.bootstrap.recipe import recipe_for; from hivebase.reference import Reference;"
+        "debian.bootstrap(recipe_for(Reference.parse('debian:12')), Path(sys.argv[1]), 0, print)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "root")]) as process:
+        assert eventually(lambda: len(pids_with(sleeping_tool)) == 2)
+        process.kill()
+    assert eventually(lambda: not pids_with(sleeping_tool))

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from hivebase.errors import BuildError, SystemFaultError
 from hivebase.layers.bootstrap.dress import EXCLUDED, INCLUDED
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 _TOOL = "mmdebstrap"
 _TAIL_LINES = 15
 _SOURCES = Path("/etc/apt")
+# Packages start what they like, and everything of it must end with this process, even if that is killed: so it
+# gets a process namespace, whose end the kernel sees to, and mounts of its own (both programs are in util-linux).
+_CONFINED = (
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "unshare",
+    "--pid",
+    "--fork",
+    "--kill-child=KILL",
+    "--mount-proc",
+)
+
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -48,6 +61,7 @@ def bootstrap(recipe: Recipe, target: Path, epoch: int, on_line: Callable[[str],
         settings.write("\n".join(_host_acquire()) + "\n")
         settings.flush()
         command = [
+            *_CONFINED,
             tool,
             "--mode=root",
             "--variant=minbase",
@@ -86,11 +100,18 @@ def _run(command: list[str], recipe: Recipe, epoch: int, on_line: Callable[[str]
         text=True,
         errors="replace",
         umask=0o022,
+        start_new_session=True,  # Ctrl-C is for us
     ) as process:
-        for raw in process.stdout or ():
-            line = raw.rstrip()
-            tail = [*tail[1 - _TAIL_LINES :], line]
-            on_line(line)
+        output = cast("TextIO", process.stdout)
+        try:
+            for raw in output:
+                line = raw.rstrip()
+                tail = [*tail[1 - _TAIL_LINES :], line]
+                on_line(line)
+        except BaseException:
+            process.kill()
+            output.read()  # its end is the end of the last process that could still write to the tree
+            raise
     if process.returncode == 0:
         return
     text = "\n".join(tail)
