@@ -96,7 +96,8 @@ def test_s2_everything_is_durable_before_it_is_visible(tmp_path) -> None:
     directories: set[str] = set()
     renames = 0
     for line in trace.read_text().splitlines():
-        name, _, rest = line.partition(" ")[2].partition("(")
+        # strace pads a short process number with more than one space.
+        name, _, rest = line.partition(" ")[2].lstrip().partition("(")
         paths = re.findall(r"(?:\d+|AT_FDCWD)<([^>]*)>", rest)
         if name in {"fsync", "fdatasync"}:
             dirty[paths[0]] = False
