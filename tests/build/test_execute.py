@@ -67,7 +67,9 @@ def test_a_cached_image_is_the_one_that_was_planned(store):
         store, engine, cached, image_plan("child", run_step("two"), parent="base"), ready={"base": planned}
     )
     assert (results["base"].status, results["base"].digest) == ("cached", planned.digest)
-    assert store.image(reference("child")).manifest.annotations[BASE_DIGEST] == planned.digest
+    child = store.image(reference("child")).manifest
+    assert child.annotations[BASE_DIGEST] == planned.digest
+    assert child.layers[:1] == store.image(planned.digest).manifest.layers
 
 
 @pytest.mark.parametrize(

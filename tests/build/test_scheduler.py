@@ -87,9 +87,11 @@ def test_b2_cancel_starts_nothing_more():
 
         return go
 
+    before = time.monotonic()
     with pytest.raises(InterruptedByUserError):
         run_jobs({"a": Job((), run("a")), "b": Job(("a",), run("b"))}, 2, cancel)
     assert started == ["a"]
+    assert time.monotonic() - before < 2  # what has ended is not waited for
 
 
 def test_b2_what_does_not_end_is_left_behind(monkeypatch):
