@@ -21,6 +21,7 @@ from hivebase.build.bases import Base, BaseFinder, BaseMode, Puller
 from hivebase.build.epoch import DEFAULT, build_epoch
 from hivebase.build.images import finished, previous_inputs
 from hivebase.build.secrets import Secrets
+from hivebase.build.workspace import read_lock
 from hivebase.digest import Digest
 from hivebase.errors import HivebaseError, UsageError
 from hivebase.fs import atomic_write
@@ -336,11 +337,12 @@ class Session:
         """Write a digest that was just learned to hivebase.lock, where the hive is configured to have one."""
         if not self.workspace.configured:
             return
-        lock = self.workspace.hive.lock.with_pin(reference, str(self.platform), digest)
+        root, name = self.workspace.root, self.workspace.lock_file.name
+        # Read again: another build may have pinned another base since this one began.
+        with self.store.lock("pins"):
+            lock = read_lock(root).with_pin(reference, str(self.platform), digest)
+            atomic_write(root, name, render_lock(lock).encode(), mode=0o644)
         self.workspace = replace(self.workspace, hive=replace(self.workspace.hive, lock=lock))
-        atomic_write(
-            self.workspace.root, self.workspace.lock_file.name, render_lock(lock).encode(), mode=0o644
-        )
         self.listener(Event(reference, "note", f"pinned to {digest} in {self.workspace.lock_file.name}"))
 
 

@@ -87,8 +87,7 @@ def open_workspace(root: Path) -> Workspace:
         )
     config = _read_config(root / settings.FILE_NAME)
     configured = settings.parse_settings(config) if config is not None else settings.Settings()
-    lock_text = _read_config(root / lockfile.FILE_NAME)
-    lock = lockfile.parse_lock(lock_text) if lock_text is not None else lockfile.HiveLock.empty()
+    lock = read_lock(root)
     found: list[FoundFile] = []
     for index, group in enumerate(configured.group):
         start = root / group.path
@@ -101,6 +100,17 @@ def open_workspace(root: Path) -> Workspace:
         found += _find(root, root, None, (), ())
     hive = assemble(root.name or "root", configured, found, lock, DiskFacts(root))
     return Workspace(root, hive, config is not None)
+
+
+def read_lock(root: Path) -> lockfile.HiveLock:
+    """Read ``hivebase.lock`` in ``root``; an absent one pins nothing.
+
+    Raises:
+        UsageError: it is wrong.
+        SystemFaultError: it cannot be read.
+    """
+    text = _read_config(root / lockfile.FILE_NAME)
+    return lockfile.parse_lock(text) if text is not None else lockfile.HiveLock.empty()
 
 
 def _read_config(path: Path) -> str | None:
