@@ -25,5 +25,12 @@ def told(error: BaseException, *, where: str = "") -> HivebaseError:
                 where=where,
                 hint="build fewer stages at once (-j 1), or close other programs",
             )
+        case RuntimeError() if "start new thread" in str(error):
+            return SystemFaultError(
+                "cannot start a thread",
+                where=where,
+                why=str(error),
+                hint="build fewer stages at once (-j 1); ulimit -u tells how many processes are allowed",
+            )
         case _:
             return InternalError.of(error, where=where)
