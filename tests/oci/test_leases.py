@@ -88,3 +88,9 @@ def test_a_file_is_dead_when_its_maker_closes_it(tmp_path) -> None:
     os.close(fd)
     assert remove_dead(tmp_path) == []
     assert not path.exists()
+
+
+def test_s5_a_lease_that_ends_while_a_collector_reads_is_no_error(leases, tmp_path, monkeypatch) -> None:
+    """Between listing the leases and reading one, its holder may have finished."""
+    monkeypatch.setattr("hivebase.oci.leases.remove_dead", lambda _directory: [tmp_path / "leases/gone"])
+    assert leases.pinned() == set()

@@ -142,10 +142,13 @@ class Leases:
         Raises:
             SystemFaultError: a lease cannot be read.
         """
+        lines: list[str] = []
         try:
-            lines = [
-                line for path in remove_dead(self._directory) for line in path.read_text("ascii").splitlines()
-            ]
+            for path in remove_dead(self._directory):
+                # A lease may end between being listed and being read. What it held and named has its name by then:
+                # naming waits for the collector's lock.
+                with contextlib.suppress(FileNotFoundError):
+                    lines += path.read_text("ascii").splitlines()
         except OSError as error:
             raise fs.system_fault(error, "cannot read the leases", where=self._directory) from error
         return {f"sha256:{line}" for line in lines if _HEX.match(line)}
