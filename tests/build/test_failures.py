@@ -29,6 +29,11 @@ def test_our_own_errors_are_told_as_they_are():
             SystemFaultError,
             ["app: the system refused\n", "ulimit -n"],
         ),
+        (
+            RuntimeError("can't start new thread"),
+            SystemFaultError,
+            ["app: cannot start a thread", "ulimit -u"],
+        ),
         (MemoryError(), SystemFaultError, ["app: not enough memory", "-j 1"]),
         (
             ZeroDivisionError("division by zero"),

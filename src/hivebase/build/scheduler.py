@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast
 
-from hivebase.errors import InterruptedByUserError, SystemFaultError
+from hivebase.build.failures import told
+from hivebase.errors import InterruptedByUserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -121,12 +122,7 @@ class _Run(Generic[T]):
             # A daemon: what hangs in the network after Ctrl-C must not keep the process.
             threading.Thread(target=work, name=f"hivebase-{name}", daemon=True).start()
         except RuntimeError as error:
-            fault = SystemFaultError(
-                "cannot start a thread",
-                why=str(error),
-                hint="build fewer stages at once (-j 1), see ulimit -u",
-            )
-            self._outcomes[name] = Outcome("failed", error=fault)
+            self._outcomes[name] = Outcome("failed", error=told(error))
             return
         self._running.add(name)
 
