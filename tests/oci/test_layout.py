@@ -133,3 +133,10 @@ def test_s1_leftovers_of_a_killed_run_are_removed(store) -> None:
         assert len(list((store.state / "ingest").iterdir())) == 1
         digest, _ = ingest.commit()
     assert store.read(digest) == b"data"
+
+
+@pytest.mark.parametrize("name", [".index.json.0123456789abcdef.tmp", ".oci-layout.0123456789abcdef.tmp"])
+def test_s3_a_file_that_another_process_is_writing_is_no_stranger(tmp_path, name) -> None:
+    """Two processes may make the same store at once; each sees what the other has half done."""
+    (tmp_path / name).touch()
+    assert Store.open(tmp_path).refs() == {}

@@ -80,6 +80,11 @@ def prepare(root: Path) -> Path:
     return root
 
 
+def _is_ours(name: str) -> bool:
+    # Another process may be making the same store at this moment: its half-written files are no strangers.
+    return name in _OURS or (name.startswith((f".{INDEX_NAME}.", ".oci-layout.")) and name.endswith(".tmp"))
+
+
 def _check_ours(root: Path) -> None:
     if root.stat().st_uid != os.geteuid():
         raise SystemFaultError(
@@ -94,7 +99,7 @@ def _check_ours(root: Path) -> None:
         code = errno.EROFS if read_only else errno.EACCES
         raise OSError(code, os.strerror(code))
     if not (root / ".hivebase").exists() and not (root / "oci-layout").exists():
-        strange = sorted(entry.name for entry in root.iterdir() if entry.name not in _OURS)
+        strange = sorted(entry.name for entry in root.iterdir() if not _is_ours(entry.name))
         if strange:
             raise SystemFaultError(
                 "the directory for the store has other things in it",
