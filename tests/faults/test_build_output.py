@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from tests.faults.builds import errors, run
+from tests.faults.builds import check, errors, run, statuses
 
 pytestmark = pytest.mark.root
 
@@ -113,3 +113,28 @@ def test_a_mistake_of_ours_is_one_message(hive, tmp_path, asked):
         assert "KeyError" in error
         assert "HIVEBASE_TRACEBACK=1" in error
         assert others is None or re.search(rf"^{others} +hive/b:latest", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("streams", "code"),
+    [("<&- >&- 2>&-", 0), (">&-", 0), ("2>&-", 0), ("2>/dev/full", 0), (">/dev/full", 3)],
+)
+def test_streams_that_take_nothing_spoil_no_build(hive, streams, code):
+    """Closed ones are not taken for files of the store, full ones are told as far as possible; the image is right."""
+    hive.write({"app/Dockerfile": "FROM busybox:1\nRUN echo to-the-output; echo x > /x\n"})
+    done = run(hive, ["sh", "-c", f'exec "$@" {streams}', "sh", *hive.command("build", "-v")])
+    assert done.returncode == code
+    assert len(errors(done.stderr)) == (code != 0)
+    assert "ignored" not in done.stderr
+    check(hive)
+    assert hive.cat("app", "/x") == "x\n"
+    assert statuses(hive.build()) == {"app": "cached"}
+
+
+def test_a_reader_that_goes_does_not_stop_the_build(hive):
+    """Progress into a pipe that nobody reads any more: the images are made all the same."""
+    hive.write({f"{name}/Dockerfile": f"FROM busybox:1\nRUN echo {name} > /name\n" for name in "abc"})
+    done = run(hive, ["sh", "-c", '"$@" 2>&1 | head -n 1', "sh", *hive.command("build", "-v", "-j1")])
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert set(statuses(hive.build()).values()) == {"cached"}

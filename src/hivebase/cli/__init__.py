@@ -102,12 +102,11 @@ def hivebase(ctx: click.Context, directory: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
-    _print_anything()
+    _open_streams()
     try:
         # standalone_mode off: our exit codes and our error format, not click's.
         code: Any = hivebase.main(args=arguments, prog_name="hivebase", standalone_mode=False)
-        if sys.stdout is not None:  # closed by whoever started us
-            sys.stdout.flush()
+        sys.stdout.flush()
     except HivebaseError as error:
         report_error(error)
         code = error.exit_code
@@ -122,19 +121,39 @@ def main(arguments: list[str] | None = None) -> None:
         report_error(InterruptedByUserError("interrupted"))
         code = InterruptedByUserError.exit_code
     except (BrokenPipeError, _ReaderGoneError):
-        # The reader (head, less) has gone: not an error. Python would complain again while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has gone: not an error.
         code = 0
     except Exception as error:  # noqa: BLE001 -- whatever it is, a user gets one message and an exit code
         from hivebase.build.failures import told  # noqa: PLC0415 -- only on this path
 
         report_error(told(error))
         code = told(error).exit_code
+    _settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _print_anything() -> None:
-    """Let names that the terminal's encoding does not have be printed as escapes, not end the program."""
+def _settle_streams() -> None:
+    """Let go of what cannot be printed: Python would try again while it ends, complain, and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _open_streams() -> None:
+    """Make sure of three streams that take any text.
+
+    One that was closed by who started us would be the next file that we open, a blob perhaps, and children would
+    print to it. Names that the terminal's encoding does not have are printed as escapes.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest number: this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

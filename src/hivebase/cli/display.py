@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from hivebase.cli.output import colours, note
+from hivebase.cli.output import colours, note, show
 from hivebase.layers.sandbox.output import clean_line
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Display:
         self._draw()
 
     def _erase(self) -> None:
-        sys.stderr.write(self._erased())
+        show(self._erased())
 
     def _erased(self) -> str:
         """Return what takes the live block away."""
@@ -150,8 +150,7 @@ class Display:
             line = _fitting(clean_line(line), columns - 1)
             text += (f"\x1b[36m{line}\x1b[0m" if colours() else line) + "\n"
             self._drawn += 1
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        show(text)
 
     def _tick(self) -> None:
         while not self._stop.wait(_REFRESH if self._live else 1.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -33,7 +34,14 @@ def emit_json(document: dict[str, object]) -> None:
 
 def note(text: str) -> None:
     """Tell something that is not a result."""
-    click.echo(_clean(text), err=True)
+    show(_clean(text) + "\n")
+
+
+def show(text: str) -> None:
+    """Write to stderr as it is. If nobody can take it, work goes on: the exit code still tells."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _clean(text: str) -> str:
@@ -55,7 +63,7 @@ def report_error(error: HivebaseError) -> None:
     if colours():
         head, sep, rest = text.partition(": ")
         text = click.style(head, fg="red", bold=True) + sep + rest
-    click.echo(text, err=True)
+    show(text + "\n")
 
 
 def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
