@@ -76,7 +76,8 @@ def test_everything_leaves_the_images_that_have_a_name(store):
 
 def test_s5_what_another_process_uses_is_kept_and_told(store):
     """Unpacked layers as a whole, leased blobs one by one; the rest is removed."""
-    lost = next(iter(_blobs(store) - set(_named(store))))
+    # Of the three blobs that nothing names the layer: the manifest would keep the other two with it.
+    (lost,) = (blob for blob in _blobs(store) - set(_named(store)) if not store.read(blob).startswith(b"{"))
     other = Store.open(store.root)
     with Snapshots(other) as snapshots, other.lease(), scratch(other) as work:
         image = other.image(reference("app"))
