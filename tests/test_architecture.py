@@ -88,7 +88,7 @@ def test_pure_packages_import_nothing_that_touches_the_world(name):
 
 def test_only_declared_dependencies_are_imported():
     """Every import is the standard library, hivebase itself, or a declared dependency."""
-    declared = {"click", "isal", "msgspec", "yaml", "urllib3", "hivebase", "_typeshed"}
+    declared = {"click", "isal", "msgspec", "packaging", "yaml", "urllib3", "uv", "hivebase", "_typeshed"}
     allowed = declared | set(sys.stdlib_module_names)
     found = {
         f"{path}:{line}: {imported}"

@@ -1,6 +1,6 @@
-"""``hivebase.lock``: the digests at which the hive's external bases are pinned. Names no host of its own.
+"""``hivebase.lock``: the digests at which external bases are pinned, and the wheels that images install.
 
-::
+It names no host of its own, and no address at all: any mirror may serve a wheel, since the hash decides. ::
 
     version = 1
 
@@ -8,21 +8,52 @@
     ref = "docker.io/library/python:3.11-slim"
     platform = "linux/amd64"
     digest = "sha256:…"
+
+    [[input]]                       # what `hivebase lock` resolved, so that an edit afterwards is noticed
+    path = "base-images/python-grpc-base/requirements.in"
+    digest = "sha256:…"
+
+    [[install]]                     # what an installation asked for, and what it got
+    key = "sha256:…"
+    requested = ["grpcio"]
+    wheels = [
+      "…",  # grpcio 1.76.0
+    ]
+
+    [[wheel]]
+    name = "grpcio"
+    version = "1.76.0"
+    file = "grpcio-1.76.0-cp311-cp311-manylinux2014_x86_64.whl"
+    sha256 = "…"
+    size = 6586567
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
+from hivebase.plan.keys import fingerprint
+from hivebase.plan.wheels import LockedWheel, Request, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 FILE_NAME = "hivebase.lock"
 _VERSION = 1
 _HEADER = "# Written by hivebase; the digests that every build of this hive starts from. Commit this file.\n"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
+_VERSION_TEXT = re.compile(r"[a-z0-9]+(?:[.!+_-][a-z0-9]+)*\Z", re.ASCII)
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]*\.whl\Z", re.ASCII)
+_LONGEST_FILE = 255
+_USER = re.compile(r"(?<=://)[^/?#\s@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +63,16 @@ class HiveLock:
     Attributes:
         pins: digest by canonical reference and platform.
         others: what else the file says, kept as it stands when the file is written again.
+        wheels: by sha256; those of ``installs`` are among them.
+        installs: what installations resolved to, by :func:`request_key`.
+        inputs: fingerprint of what was resolved by ``hivebase lock``, by path or place.
     """
 
     pins: dict[tuple[str, str], Digest]
     others: str = ""
+    wheels: Mapping[str, LockedWheel] = field(default_factory=dict)
+    installs: Mapping[Digest, Resolution] = field(default_factory=dict)
+    inputs: Mapping[str, Digest] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> Self:
@@ -54,17 +91,41 @@ class HiveLock:
         """Return a lock that has one more pin, or another digest for a known one."""
         return replace(self, pins={**self.pins, (ref, platform): digest})
 
+    def with_wheels(self, wheels: Iterable[LockedWheel]) -> HiveLock:
+        """Return a lock that knows these wheels too."""
+        return replace(self, wheels={**self.wheels, **{wheel.sha256: wheel for wheel in wheels}})
+
+    def with_install(self, request: Request, resolution: Resolution) -> HiveLock:
+        """Return a lock that remembers what ``request`` resolved to, and the wheels of it."""
+        installs = {**self.installs, request_key(request): resolution}
+        return replace(self, installs=installs).with_wheels(resolution.wheels)
+
     @property
     def rest(self) -> Digest:
-        """Digest of all that is not a base pin."""
+        """Digest of what this module does not interpret."""
         return Digest.of(self.others.encode())
+
+
+def request_key(request: Request) -> Digest:
+    """Return what an installation's resolution is remembered by: another question has another key.
+
+    Credentials in addresses do not count: who asks does not change what is asked.
+    """
+    values = {item.name: _without_users(getattr(request, item.name)) for item in fields(request)}
+    return fingerprint("install", 1, values)
+
+
+def _without_users(value: object) -> object:
+    if isinstance(value, str):
+        return _USER.sub("", value)
+    return tuple(map(_without_users, value)) if isinstance(value, tuple) else value
 
 
 def parse_lock(text: str, path: str = FILE_NAME) -> HiveLock:
     """Read the text of a lock file.
 
     Raises:
-        UsageError: not TOML, written by a newer hivebase, or an entry that lacks a part.
+        UsageError: not TOML, written by a newer hivebase, or an entry that is wrong or lacks a part.
     """
     try:
         document = tomllib.loads(text)
@@ -77,11 +138,25 @@ def parse_lock(text: str, path: str = FILE_NAME) -> HiveLock:
             where=path,
             hint=f"this hivebase knows version {_VERSION}; use a newer one, or delete the file",
         )
-    entries = document.pop("base", [])
+    pins = dict(_pin(entry, path) for entry in _entries(document, "base", path))
+    wheels: dict[str, LockedWheel] = {}
+    for entry in _entries(document, "wheel", path):
+        wheel = _wheel(entry, path)
+        if wheels.setdefault(wheel.sha256, wheel) != wheel:
+            raise UsageError(f"two wheels have the hash {wheel.sha256}", where=path, hint=_ANEW)
+    installs = dict(_install(entry, wheels, path) for entry in _entries(document, "install", path))
+    inputs = dict(_input(entry, path) for entry in _entries(document, "input", path))
+    return HiveLock(pins, _toml_of(document), wheels, installs, inputs)
+
+
+_ANEW = "run 'hivebase lock'; after a merge, take either side of the file first"
+
+
+def _entries(document: dict[str, Any], table: str, path: str) -> list[Any]:
+    entries = document.pop(table, [])
     if not isinstance(entries, list):
-        raise UsageError("base must be written [[base]]", where=path)
-    pins = dict(_pin(entry, path) for entry in entries)
-    return HiveLock(pins, _toml_of(document))
+        raise UsageError(f"{table} must be written [[{table}]]", where=path)
+    return entries
 
 
 def _pin(entry: Any, path: str) -> tuple[tuple[str, str], Digest]:
@@ -91,15 +166,104 @@ def _pin(entry: Any, path: str) -> tuple[tuple[str, str], Digest]:
     raise UsageError("a [[base]] entry needs ref, platform and digest", where=path, why=f"found {entry!r}")
 
 
+def _wheel(entry: Any, path: str) -> LockedWheel:
+    match entry:
+        case {"name": str(name), "version": str(version), "file": str(file), "sha256": str(sha256), **more}:
+            size = more.pop("size", 0)
+            # The file's name becomes a path, and the hash another one.
+            good = (
+                _NAME.match(name)
+                and _VERSION_TEXT.match(version)
+                and _FILE.match(file)
+                and len(file) <= _LONGEST_FILE
+                and _SHA256.match(sha256)
+                and type(size) is int
+                and size >= 0
+            )
+            if good and not more:
+                return LockedWheel(name, version, file, sha256, size)
+    raise UsageError(
+        "a [[wheel]] entry needs name, version, file (a name in *.whl) and sha256, and may have size",
+        where=path,
+        why=f"found {entry!r}"[:500],
+        hint=_ANEW,
+    )
+
+
+def _install(entry: Any, wheels: Mapping[str, LockedWheel], path: str) -> tuple[Digest, Resolution]:
+    match entry:
+        case {"key": str(key), **more}:
+            requested, listed = more.pop("requested", []), more.pop("wheels", [])
+            impure = more.pop("impure", "")
+            if (
+                _are_texts(requested)
+                and _are_texts(listed)
+                and isinstance(impure, str)
+                and not (more or (listed and impure))
+            ):
+                for sha256 in listed:
+                    if sha256 not in wheels:
+                        why = f"the installation {key[:19]} names it"
+                        raise UsageError(f"there is no wheel {sha256}", where=path, why=why, hint=_ANEW)
+                found = Resolution(tuple(wheels[item] for item in listed), frozenset(requested), impure)
+                return Digest.parse(key), found
+    raise UsageError(
+        "an [[install]] entry needs key, and may have requested, and wheels or impure",
+        where=path,
+        why=f"found {entry!r}"[:500],
+        hint=_ANEW,
+    )
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _input(entry: Any, path: str) -> tuple[str, Digest]:
+    match entry:
+        case {"path": str(place), "digest": str(digest)}:
+            return place, Digest.parse(digest)
+    raise UsageError("an [[input]] entry needs path and digest", where=path, why=f"found {entry!r}"[:500])
+
+
 def render_lock(lock: HiveLock) -> str:
     """Return the text of ``lock``: equal locks, equal text."""
+    wheels = {wheel for found in lock.installs.values() for wheel in found.wheels} | set(lock.wheels.values())
     blocks = [
         f"[[base]]\nref = {_string(ref)}\nplatform = {_string(platform)}\ndigest = {_string(digest)}\n"
         for (ref, platform), digest in sorted(lock.pins.items())
     ]
+    blocks += [
+        f"[[input]]\npath = {_string(place)}\ndigest = {_string(digest)}\n"
+        for place, digest in sorted(lock.inputs.items())
+    ]
+    blocks += [_install_text(key, found) for key, found in sorted(lock.installs.items())]
+    blocks += [_wheel_text(wheel) for wheel in sorted(wheels)]
     # What comes after a [[base]] would belong to it, so everything else comes before.
     head = [lock.others] if lock.others else []
     return "\n".join([f"{_HEADER}version = {_VERSION}\n", *head, *blocks])
+
+
+def _install_text(key: str, found: Resolution) -> str:
+    lines = ["[[install]]", f"key = {_string(key)}"]
+    if found.impure:
+        lines.append(f"impure = {_string(found.impure)}")
+    if found.requested:
+        lines.append(f"requested = {_value(sorted(found.requested))}")
+    if found.wheels:
+        # The hash is what counts; the name is for those who read a change.
+        named = [f'  "{wheel.sha256}",  # {wheel.name} {wheel.version}' for wheel in found.wheels]
+        lines += ["wheels = [", *named, "]"]
+    return "\n".join(lines) + "\n"
+
+
+def _wheel_text(wheel: LockedWheel) -> str:
+    lines = [
+        "[[wheel]]",
+        *(f"{name} = {_string(getattr(wheel, name))}" for name in ("name", "version", "file", "sha256")),
+        *([f"size = {wheel.size}"] if wheel.size else []),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _string(text: str) -> str:
