@@ -54,6 +54,9 @@ class MemoryListing:
     def digest(self, path: str, /) -> Digest:
         return Digest.of(self._content[path])
 
+    def read(self, path: str, /) -> bytes:
+        return self._content[path]
+
 
 def make_hive(
     files: Mapping[str, str], *, root: str = "tree", config: str = "", lock: HiveLock | None = None

@@ -177,10 +177,8 @@ def _wheel(entry: Any, path: str) -> LockedWheel:
                 and _FILE.match(file)
                 and len(file) <= _LONGEST_FILE
                 and _SHA256.match(sha256)
-                and type(size) is int
-                and size >= 0
             )
-            if good and not more:
+            if good and isinstance(size, int) and not isinstance(size, bool) and size >= 0 and not more:
                 return LockedWheel(name, version, file, sha256, size)
     raise UsageError(
         "a [[wheel]] entry needs name, version, file (a name in *.whl) and sha256, and may have size",
