@@ -17,6 +17,8 @@ BUILD_PACKAGES=(ca-certificates debian-archive-keyring git mmdebstrap runc)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(apache2-utils buildah busybox-static docker-registry docker.io faketime gcc libc6-dev openssl
     procps shellcheck skopeo strace umoci xz-utils)
+# shellcheck disable=SC2034
+BENCH_PACKAGES=(buildah docker-registry mmdebstrap skopeo util-linux)
 
 missing_packages() {
     local package

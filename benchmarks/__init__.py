@@ -1,0 +1,1 @@
+"""hivebase beside Docker, BuildKit's bake and buildah, on one machine, in one run (``scripts/bench.sh``)."""

@@ -1,0 +1,83 @@
+"""hivebase, by its command line only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from benchmarks.commands import Runner, need
+from benchmarks.hive import BASE, BASES, ROOT, reference
+from benchmarks.sides.side import PIP_LIST, Bench, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from benchmarks.registry import Registry
+
+_OWN_SETTINGS = ("PIP_", "UV_", "HIVEBASE_", "APT_", "DOCKER_")
+_LANGUAGE = {"LC_ALL": "C.UTF-8", "CI": "true"}
+
+
+class Ours(Side):
+    """The store holds the base image only at a cold start; downloaded wheels stay when caches are warm."""
+
+    name = "hivebase"
+    caches_packages = True
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.store = self.work / "store"
+        self.wheels = self.work / "wheels"
+        program = ROOT / ".venv" / "bin" / "hivebase"
+        self.runner = Runner(self.log, self._environment(), (str(program),))
+        self.skopeo = Runner(self.log, os.environ, (need("skopeo", "skopeo"),))
+
+    def _environment(self) -> dict[str, str]:
+        """Return this machine's environment without its packages' settings, which all sides get from the mirror."""
+        index = self.bench.mirror.index
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(_OWN_SETTINGS)}
+        return {
+            **kept,
+            **_LANGUAGE,
+            **self.bench.proxy_settings(),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": index,
+            "UV_NO_CONFIG": "1",
+            "UV_DEFAULT_INDEX": index,
+            "HIVEBASE_STORE": str(self.store),
+            "HIVEBASE_CACHE": str(self.wheels),
+            "XDG_CACHE_HOME": str(self.work / "cache"),
+        }
+
+    def version(self) -> str:
+        return self.runner.output("--version").strip()
+
+    def reset(self) -> None:
+        shutil.rmtree(self.store, ignore_errors=True)
+        if not self.bench.warm:
+            shutil.rmtree(self.wheels, ignore_errors=True)
+            shutil.rmtree(self.work / "cache", ignore_errors=True)
+        self.runner.run("import", self.bench.base, BASE)
+
+    def build(self, images: Iterable[str]) -> None:
+        group = "base-images" if set(images) <= set(BASES) else "services"
+        self._build(self.tree.root, group)
+
+    def hive(self) -> None:
+        self._build(self.tree.root)
+
+    def build_flat(self) -> None:
+        self._build(self.tree.flat)
+
+    def _build(self, root: Path, group: str = "") -> None:
+        self.runner.run("-C", root, "build", *(["--group", group] if group else []))
+
+    def push(self, images: Iterable[str], registry: Registry) -> None:
+        for image in map(reference, images):
+            source, target = f"oci:{self.store}:{image}", f"docker://{registry.host}/{image}"
+            self.skopeo.run("copy", "--quiet", "--dest-tls-verify=false", source, target)
+
+    def packages(self, image: str) -> str:
+        return self.runner.output("-C", self.tree.root, "run", reference(image), *PIP_LIST)
