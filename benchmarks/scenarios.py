@@ -59,10 +59,8 @@ class Course:
         Raises:
             BenchError: a build or a push failed.
         """
-        if self.side.caches_packages and self.side.bench.warm and {COLD, COLD_BARE} & set(self.wanted):
-            self.say("filling its package cache")
-            self._prepare(bytecode=self.bytecode)
-            self.side.build(BASES)
+        if {COLD, COLD_BARE} & set(self.wanted):
+            self._warm_up()
         if COLD_BARE in self.wanted:
             self._cold(COLD_BARE, bytecode=False)
         if set(self.wanted) <= {COLD_BARE, LIMIT}:
@@ -89,6 +87,13 @@ class Course:
         if _PUSHING & set(self.wanted):
             with registry(self.side.work / "registry") as target:
                 self._pushing(target)
+
+    def _warm_up(self) -> None:
+        """Let the mirror fetch what it serves, and fill the caches that outlive a cold start."""
+        self._prepare(bytecode=self.bytecode)
+        filling = self.side.caches_packages and self.side.bench.warm
+        self.say("filling package caches")
+        self.side.build(BASES if filling else BASES[:1])
 
     def _prepare(self, *, bytecode: bool) -> None:
         self.side.prepare(bytecode=bytecode)

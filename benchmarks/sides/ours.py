@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from benchmarks.commands import Runner, need
-from benchmarks.hive import BASE, BASES, ROOT, reference
+from benchmarks.hive import BASE, ROOT, reference
 from benchmarks.sides.side import PIP_LIST, Bench, Side
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class Ours(Side):
         self.runner.run("import", self.bench.base, BASE)
 
     def build(self, images: Iterable[str]) -> None:
-        group = "base-images" if set(images) <= set(BASES) else "services"
-        self._build(self.tree.root, group)
+        self._build(self.tree.root, *images)
 
     def hive(self) -> None:
         self._build(self.tree.root)
@@ -71,8 +70,8 @@ class Ours(Side):
     def build_flat(self) -> None:
         self._build(self.tree.flat)
 
-    def _build(self, root: Path, group: str = "") -> None:
-        self.runner.run("-C", root, "build", *(["--group", group] if group else []))
+    def _build(self, root: Path, *images: str) -> None:
+        self.runner.run("-C", root, "build", *images)
 
     def push(self, images: Iterable[str], registry: Registry) -> None:
         for image in map(reference, images):
