@@ -10,6 +10,8 @@ from hivebase.layers.wheels.refuse import refused, shown
 
 CONSOLE, GUI = "console_scripts", "gui_scripts"
 
+# Readers split lines at some of these, too, or do not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _VALUE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\[\]]*\]\s*)?\Z")
 _NAME = re.compile(r"[^\s=/\\\[;#][^\s=/\\]*\Z")
 
@@ -31,6 +33,8 @@ def read(text: str, where: str) -> dict[str, tuple[Script, ...]]:
         CorruptContentError: a name that is not one plain file name, a value that is not ``module:function``, or
             a line that readers do not read alike.
     """
+    if _CONTROL.search(text):
+        raise refused(where, "its entry_points.txt has control characters")
     found: dict[str, dict[str, Script]] = {CONSOLE: {}, GUI: {}}
     group: dict[str, Script] | None = None
     for line in map(str.strip, re.split(r"\r\n|\r|\n", text)):
