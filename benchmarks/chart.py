@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ _LABELS = 120
 _BARS = 420
 _BAR, _GAP = 18, 6
 _TITLE, _PANEL = 26, 22
+_NOTE_CHARACTERS = 105
 _STYLE = """\
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }
 .head { font-size: 17px; font-weight: 600; }
@@ -60,8 +62,8 @@ def svg(results: Sequence[Result], notes: Sequence[str]) -> str:
             ]
             y += _BAR + _GAP
         y += 14
-    for note in notes:
-        body.append(_text(_MARGIN, y + 4, note, "note"))
+    for line in (line for note in notes for line in textwrap.wrap(note, _NOTE_CHARACTERS)):
+        body.append(_text(_MARGIN, y + 4, line, "note"))
         y += 18
     height = y + _MARGIN - 8
     return "\n".join(

@@ -43,7 +43,7 @@ class Buildah(Side):
         self.runner = Runner(self.log, environment, (program, *storage, "--storage-driver", "overlay"))
 
     def version(self) -> str:
-        return self.runner.output("--version").split(" (")[0]
+        return self.runner.output("--version").split(" (")[0].replace("version ", "")
 
     def reset(self) -> None:
         self.runner.run("rm", "--all")

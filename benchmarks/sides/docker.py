@@ -62,8 +62,9 @@ class DockerSeed(Side):
         self.docker.run("build", "--tag", BASE, context)
 
     def version(self) -> str:
-        server = self.docker.output("version", "--format", "{{.Server.Version}}").strip()
-        return f"Docker {server}, buildx {self.docker.output('buildx', 'version').split()[1]}"
+        server = self.docker.output("version", "--format", "{{.Server.Version}}")
+        buildx = self.docker.output("buildx", "version").split()[1]
+        return f"Docker {_upstream(server)}, buildx {_upstream(buildx)}"
 
     def reset(self) -> None:
         mine = [reference(image) for image in (*BASES, *SERVICES)]
@@ -147,3 +148,8 @@ class Bake(DockerSeed):
         file = self.work / "bake.json"
         file.write_text(json.dumps(bake_file(targets)))
         self.docker.run("buildx", "bake", "--file", file)
+
+
+def _upstream(version: str) -> str:
+    """Return a version without what Debian adds to it."""
+    return version.strip().removeprefix("v").partition("+")[0]

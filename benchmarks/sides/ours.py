@@ -52,7 +52,7 @@ class Ours(Side):
         }
 
     def version(self) -> str:
-        return self.runner.output("--version").strip()
+        return self.runner.output("--version").strip().replace(", version", "")
 
     def reset(self) -> None:
         shutil.rmtree(self.store, ignore_errors=True)
