@@ -21,8 +21,11 @@ class Fields:
         self._values: dict[str, list[str]] = {}
         last: list[str] | None = None
         for line in _LINE.split(text):
-            if line[:1] in (" ", "\t") and last:
-                last[-1] += "\n" + line
+            if line.startswith((" ", "\t", ":")):
+                if line.startswith(":"):  # a field without a name, which takes its continuations with it
+                    last = None
+                elif last is not None:
+                    last[-1] += "\n" + line
                 continue
             match = _FIELD.match(line)
             if match is None:
