@@ -17,14 +17,19 @@ class Install:
         tool: whose ways of writing files count.
         text: the command as written, for people.
         program: what is executed: ``pip``, ``pip3.11`` or a path for pip's own script; with ``module`` the
-            interpreter; for uv the value of ``--python``, or empty.
+            interpreter; for uv the interpreter of ``--python`` or ``VIRTUAL_ENV``, or empty for the first on
+            ``PATH`` (``--system``).
         module: pip is started as ``program -m pip``.
         sync: remove what is installed and not asked for (``uv pip sync``).
         requirements: as written on the command line (PEP 508), paths and URLs of wheels included.
         files: of ``-r``, in order.
         constraints: of ``-c``, in order.
         editables: directories of ``-e``.
-        paths: directories and wheel files named as requirements; a wheel's may hold wildcards.
+        paths: directories and wheel files named as requirements, ``[extra]`` behind them where it was written.
+            A wheel's may hold wildcards (``/wheels/*``), which the shell would have resolved: all they match
+            has to be wheels.
+        unmatched: absolute patterns that must match no file. ``uvicorn[standard]`` without quotes is a pattern
+            for the shell, which leaves it as it is only while no file has such a name.
         deps: whether dependencies are installed too.
         upgrade: ``all`` for ``--upgrade``; ``none`` keeps what is installed and satisfies.
         eager: with ``upgrade``, dependencies are upgraded too (``--upgrade-strategy eager``).
@@ -37,6 +42,7 @@ class Install:
         find_links: directories (absolute) and URLs.
         pre: pre-releases count.
         isolated_build: whether a source tree is built in an environment of its own.
+        break_system: an interpreter that belongs to the distribution may be changed.
     """
 
     tool: Literal["pip", "uv"]
@@ -49,6 +55,7 @@ class Install:
     constraints: tuple[str, ...] = ()
     editables: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
     deps: bool = True
     upgrade: Literal["none", "all"] = "none"
     eager: bool = False
@@ -61,6 +68,7 @@ class Install:
     find_links: tuple[str, ...] = ()
     pre: bool = False
     isolated_build: bool = True
+    break_system: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +84,19 @@ class Impure:
 
     Attributes:
         code: stable, kebab-case: ``shell-state``, ``option``, ``setting``, ``vcs``, ``user``, ``not-shell`` …
-        why: one line for people.
+        why: one line for people. It holds no value of a variable, which may be a secret.
     """
 
     code: str
     why: str
+
+
+class RefusedError(Exception):
+    """Raised while an installation is read, at the first thing that makes it impure."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.impure = Impure(code, why)
 
 
 @dataclass(frozen=True, slots=True)

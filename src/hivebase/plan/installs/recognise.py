@@ -1,0 +1,300 @@
+"""Recognise the installations of packages in a RUN, and part them from its other commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hivebase.plan.installs.calls import find, simple_install
+from hivebase.plan.installs.model import NOTHING, Command, Install, Recognition, RefusedError
+from hivebase.plan.installs.shell import Operand, Script, descendants, read_script
+from hivebase.plan.installs.state import is_plain, leaves_behind, needs_its_shell
+from hivebase.plan.installs.words import Simple, Word, simple_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tree_sitter import Node
+
+_TOOL = re.compile(r"(?<![\w.-])(?:pip[0-9.]*|uv)(?![\w-])", re.ASCII)
+_LIKE_AN_INSTALL = re.compile(
+    r"(?<![\w.-])(?:pip[0-9.]*|uv[\"']?\s+(?:\S+\s+){0,4}?pip)[\"']?\s+(?:\S+\s+){0,8}?(?:install|sync)(?!\S)",
+    re.ASCII,
+)
+_SHELL = re.compile(r"(?:.*/)?(sh|ash|dash|bash)", re.DOTALL)
+_FLAGS = re.compile(r"-[euxv]*[euxv]\Z")
+_FLAGS_WITH_O = re.compile(r"-[euxv]*o\Z")
+_SHELL_OPTIONS = {"errexit": True, "pipefail": False, "nounset": False, "xtrace": False, "verbose": False}
+_USER = re.compile(r"(?:root|0+)?(?::(?:root|0+)?)?")
+
+
+def recognise(
+    text: str, *, shell: tuple[str, ...], env: Mapping[str, str], user: str, workdir: str
+) -> Recognition:
+    """Return what the shell form of a RUN consists of.
+
+    Args:
+        text: what the shell is given.
+        shell: the shell and its options, ``-c`` last.
+        env: the whole environment of the step.
+        user: as in the configuration.
+        workdir: absolute.
+    """
+    if not _mentions(text):
+        return NOTHING
+    try:
+        parts = _parts(text, shell, env, workdir)
+        if parts:
+            _check_surroundings(env, user)
+    except RefusedError as refused:
+        return Recognition((), refused.impure)
+    return Recognition(parts) if parts else NOTHING
+
+
+def recognise_exec(argv: Sequence[str], *, env: Mapping[str, str], user: str, workdir: str) -> Recognition:
+    """Return what the exec form of a RUN is; no shell reads its words."""
+    if not _mentions("\n".join(argv)):
+        return NOTHING
+    try:
+        found = simple_install(Simple({}, [Word(word) for word in argv]), shlex.join(argv), env, workdir)
+        if found:
+            _check_surroundings(env, user)
+    except RefusedError as refused:
+        return Recognition((), refused.impure)
+    return Recognition((found,)) if found else NOTHING
+
+
+def _mentions(text: str) -> bool:
+    """Whether ``text`` may hold an installation; cheap, since most RUNs do not."""
+    if ("pip" not in text and "uv" not in text) or ("install" not in text and "sync" not in text):
+        return False
+    return _TOOL.search(text) is not None
+
+
+def _check_surroundings(env: Mapping[str, str], user: str) -> None:
+    if not _USER.fullmatch(user):
+        raise RefusedError("user", "it is not root who installs")
+    for name in env:
+        if name in {"BASH_ENV", "BASHOPTS", "SHELLOPTS"} or name.startswith("BASH_FUNC_"):
+            raise RefusedError("setting", f"{name} is set, which may change what a command means")
+
+
+def _parts(
+    text: str, shell: tuple[str, ...], env: Mapping[str, str], workdir: str
+) -> tuple[Install | Command, ...]:
+    """Return the parts of a script, none when there is no installation in it.
+
+    Raises:
+        RefusedError: an installation in it has to be run.
+    """
+    try:
+        errexit = _shell_errexit(shell)
+        script = read_script(text)
+    except RefusedError:
+        if _LIKE_AN_INSTALL.search(text):
+            raise
+        return ()
+    front, errexit = _front(script, env, errexit=errexit)
+    installs = {
+        number: found
+        for number in range(front, len(script.operands))
+        if (found := _install(script, script.operands[number], env, workdir))
+    }
+    if not installs:
+        return ()
+    split = _Split(script, front, installs, errexit=errexit, bash=shell[0].endswith("bash"))
+    split.check()
+    return split.parts()
+
+
+def _shell_errexit(shell: tuple[str, ...]) -> bool:
+    """Return whether the shell stops at the first failure.
+
+    Raises:
+        RefusedError: it is no shell that is known, or reads files of its own first.
+    """
+    if len(shell) < 2 or not _SHELL.fullmatch(shell[0]) or not re.fullmatch(r"-[euxv]*c", shell[-1]):
+        raise RefusedError("not-shell", "the shell of this RUN is none that is understood")
+    options = list(shell[1:-1]) + ([shell[-1][:-1]] if shell[-1] != "-c" else [])
+    errexit = _errexit(options)
+    if errexit is None:
+        raise RefusedError(
+            "not-shell", "the shell of this RUN has options that may change what commands mean"
+        )
+    return errexit
+
+
+def _errexit(options: Sequence[str]) -> bool | None:
+    """Return whether options of a shell, or of ``set``, contain ``-e``; None when one of them is not known."""
+    errexit = False
+    rest = iter(options)
+    for option in rest:
+        if _FLAGS_WITH_O.match(option):
+            meaning = _SHELL_OPTIONS.get(next(rest, ""))
+            if meaning is None:
+                return None
+            errexit = errexit or meaning
+        elif not _FLAGS.match(option):
+            return None
+        errexit = errexit or "e" in option
+    return errexit
+
+
+def _front(script: Script, env: Mapping[str, str], *, errexit: bool) -> tuple[int, bool]:
+    """Return how many operands are ``set -e`` and the like at the very start, and whether ``-e`` is on."""
+    number = 0
+    for number, operand in enumerate(script.operands):
+        try:
+            words = (
+                simple_command(script.text_of(operand), env).words if operand.node.type == "command" else []
+            )
+        except RefusedError:
+            words = []
+        options = [word.text for word in words[1:]]
+        found = _errexit(options) if options and words[0].text == "set" else None
+        if found is None:
+            return number, errexit
+        errexit = errexit or found
+    return number + 1, errexit
+
+
+def _install(script: Script, operand: Operand, env: Mapping[str, str], workdir: str) -> Install | None:
+    """Return the installation that an operand is, None when it is something else.
+
+    Raises:
+        RefusedError: it is, or holds, an installation that has to be run.
+    """
+    text = script.text_of(operand)
+    if not _TOOL.search(text):
+        return None
+    simple = Simple()
+    try:
+        simple_command(text, env, simple)
+    except RefusedError:
+        # A word, a redirection or a pipe that cannot be worked out; what stands before it tells what it is.
+        if operand.node.type in _WITH_A_COMMAND_FIRST and _is_install(simple):
+            raise
+    else:
+        if operand.node.type == "command":
+            return simple_install(simple, text, env, workdir)
+    commands = (node for node in descendants(operand.node) if node.type == "command")
+    if any(_holds_install(script, command, env) for command in commands):
+        raise RefusedError("nested", f"it is part of {_KINDS.get(operand.node.type, 'a larger command')}")
+    return None
+
+
+_WITH_A_COMMAND_FIRST = frozenset({"command", "redirected_statement", "pipeline"})
+_KINDS = {
+    "if_statement": "an if",
+    "for_statement": "a loop",
+    "while_statement": "a loop",
+    "list": "an alternative (||)",
+    "subshell": "a subshell",
+    "pipeline": "a pipe",
+    "negated_command": "a negation (!)",
+    "function_definition": "a function",
+}
+
+
+def _holds_install(script: Script, command: Node, env: Mapping[str, str]) -> bool:
+    """Whether a command somewhere in an operand is an installation."""
+    text = script.text(command.start_byte, command.end_byte)
+    if not _LIKE_AN_INSTALL.search(text):
+        return False
+    simple = Simple()
+    try:
+        simple_command(text, env, simple)
+    except RefusedError:
+        return True
+    return _is_install(simple)
+
+
+def _is_install(simple: Simple) -> bool:
+    try:
+        return find(simple.words) is not None
+    except RefusedError:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """A script that is to be parted at its installations.
+
+    Attributes:
+        script: all of it.
+        front: the number of operands at its start that are ``set`` with options for the rest.
+        installs: by the number of the operand.
+        errexit: the first failure of a command ends the script.
+        bash: the shell is bash.
+    """
+
+    script: Script
+    front: int
+    installs: Mapping[int, Install]
+    errexit: bool
+    bash: bool
+
+    def check(self) -> None:
+        """Check that the parts, one after the other, are the same as the whole.
+
+        Raises:
+            RefusedError: they are not.
+        """
+        script = self.script
+        operands = script.operands
+        last = max(self.installs)
+        tail = min(last + 1, len(operands) - 1)
+        if not script.is_gapless(0, tail):
+            raise RefusedError("shell-syntax", "the commands around it are not understood")
+        if any(operands[number].statement in script.background for number in range(tail + 1)):
+            raise RefusedError("shell-state", "it, or a command before it, runs in the background")
+        self._check_ends(operands[last].statement)
+        for number in range(self.front, len(operands)):
+            if number in self.installs:
+                continue
+            operand = operands[number]
+            text = script.text_of(operand)
+            if needs_its_shell(text):
+                raise RefusedError(
+                    "shell-state", "another command uses $$, $! or $_, which belong to one shell"
+                )
+            if number < last:
+                if found := leaves_behind(operand.node, text, bash=self.bash):
+                    raise RefusedError("shell-state", f"a command before it {found}")
+                if self.errexit and not is_plain(operand.node):
+                    raise RefusedError("shell-state", "a compound command before it stands under set -e")
+
+    def _check_ends(self, last: int) -> None:
+        """Check that each statement up to ``last``, the one of the last installation, ends the script if it fails."""
+        script = self.script
+        rest = [operand.statement for operand in script.operands[self.front :]]
+        if rest[-1] == rest[0]:
+            return
+        if not self.errexit:
+            raise RefusedError("shell-state", "a line that fails does not end the script (it has no set -e)")
+        for statement in range(rest[0], min(last + 1, script.statements - 1)):
+            # In "a && b; c" a failure of a is forgotten, even under set -e.
+            if rest.count(statement) > 1:
+                raise RefusedError(
+                    "shell-state", "a failure in a && chain that is not the last one is forgotten"
+                )
+
+    def parts(self) -> tuple[Install | Command, ...]:
+        """Return the parts."""
+        script = self.script
+        settings = "".join(f"{script.text_of(operand)}; " for operand in script.operands[: self.front])
+        parts: list[Install | Command] = []
+        begin = self.front
+        for number in sorted(self.installs):
+            if begin < number:
+                text = script.text(script.operands[begin].start, script.operands[number - 1].end)
+                parts.append(Command(settings + text))
+            parts.append(self.installs[number])
+            begin = number + 1
+        if begin < len(script.operands):
+            # To the end of the text: what follows the last operand may belong to it, as a heredoc does.
+            text = script.text(script.operands[begin].start, len(script.source)).rstrip()
+            parts.append(Command(settings + text))
+        return tuple(parts)

@@ -1,0 +1,175 @@
+"""The structure of a shell script, as far as it is a list of ``&&`` chains: which command stands where.
+
+The parser knows bash and more; what it does not understand is refused. What a single command means is left
+to ``words``, what it leaves behind to ``state``.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hivebase.plan.installs.model import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node, Parser
+
+# The parser takes time that grows with the square of the operators that do not fit together. Scripts have
+# dozens of them, those that somebody writes against us have millions.
+_OPERATORS = re.compile(rb"[()<>|&;{}\[\]$`'\"=!]")
+_MOST_OPERATORS = 3000
+_LONGEST = 1 << 20
+
+# Between two commands of a chain, or of a list, stands this and nothing else.
+_BLANK = rb"(?:[ \t]|\\\n)*"
+_COMMENTS = rb"(?:[ \t\n]|\\\n|(?<![^\s;&])#[^\n]*(?:\n|\Z))*"
+_AND = re.compile(_BLANK + rb"&&" + _COMMENTS)
+_NEXT = re.compile(_BLANK + rb"(?:;|\n|#[^\n]*\n)" + _COMMENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One operand of an ``&&`` chain.
+
+    Attributes:
+        node: in the tree of the parser; the redirection behind it may not be part of it.
+        start, end: in the bytes of the script.
+        statement: the number of the chain it belongs to.
+    """
+
+    node: Node
+    start: int
+    end: int
+    statement: int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script taken apart.
+
+    Attributes:
+        source: the bytes of the script.
+        operands: of all chains, in order.
+        statements: how many chains there are.
+        background: those that do not end before the next one starts (``&``).
+    """
+
+    source: bytes
+    operands: tuple[Operand, ...]
+    statements: int
+    background: frozenset[int]
+
+    def text(self, start: int, end: int) -> str:
+        """Return a part of the script."""
+        return self.source[start:end].decode("utf-8", "surrogateescape")
+
+    def text_of(self, operand: Operand) -> str:
+        """Return the text of one operand."""
+        return self.text(operand.start, operand.end)
+
+    def is_gapless(self, first: int, last: int) -> bool:
+        """Whether nothing but separators and comments stands between the operands of these numbers."""
+        pairs = zip(self.operands[first:last], self.operands[first + 1 : last + 1], strict=True)
+        return all(self._is_gap(before, after) for before, after in pairs)
+
+    def _is_gap(self, before: Operand, after: Operand) -> bool:
+        gap = _AND if before.statement == after.statement else _NEXT
+        return gap.fullmatch(self.source, before.end, after.start) is not None
+
+
+@functools.cache
+def _parser() -> Parser:
+    # Only a hive with installations pays for loading these.
+    import tree_sitter  # noqa: PLC0415
+    import tree_sitter_bash  # noqa: PLC0415
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+
+
+def read_script(text: str) -> Script:
+    """Take ``text`` apart.
+
+    Raises:
+        RefusedError: the parser does not understand it, or it is too long for it.
+    """
+    try:
+        source = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise RefusedError("shell-syntax", "the script has a character that is none") from error
+    if b"\0" in source:
+        raise RefusedError("shell-syntax", "the script has a zero byte")
+    operators = sum(1 for _ in zip(_OPERATORS.finditer(source), range(_MOST_OPERATORS + 1), strict=False))
+    if len(source) > _LONGEST or operators > _MOST_OPERATORS:
+        raise RefusedError("shell-syntax", "the script is too long to be taken apart")
+    root = _parser().parse(source).root_node
+    if root.has_error:
+        raise RefusedError("shell-syntax", "the script is not understood as shell text")
+    operands: list[Operand] = []
+    background: set[int] = set()
+    statements = 0
+    for node in root.children:
+        if node.is_named and node.type != "comment":
+            operands.extend(_operands(node, statements))
+            statements += 1
+        elif node.type == "&":
+            background.add(statements - 1)
+    return Script(source, tuple(operands), statements, frozenset(background))
+
+
+def _operands(statement: Node, number: int) -> list[Operand]:
+    """Return the operands of a chain; without ``&&`` at its top it is one operand."""
+    found: list[Operand] = []
+    waiting = [(statement, statement.end_byte)]
+    while waiting:
+        node, end = waiting.pop()
+        body = node.child_by_field_name("body") if node.type == "redirected_statement" else None
+        children = node.children
+        if body is not None and _is_chain(body) and not _is_tangled(node):
+            # The parser says "(a && b) > file"; the shell says "a && (b > file)".
+            waiting.append((body, end))
+        elif _is_chain(node):
+            waiting.extend([(children[0], children[0].end_byte), (children[2], end)])
+        else:
+            found.append(Operand(node, node.start_byte, end, number))
+    return found[::-1]
+
+
+def _is_chain(node: Node) -> bool:
+    """Whether ``node`` is ``a && b``, perhaps with a redirection of ``b`` in the parser's peculiar way."""
+    while node.type == "redirected_statement" and (body := node.child_by_field_name("body")) is not None:
+        node = body
+    return (
+        node.type == "list"
+        and [child.type for child in node.children][1:2] == ["&&"]
+        and node.child_count == 3
+    )
+
+
+def _is_tangled(node: Node) -> bool:
+    """Whether the rest of a line stands within its heredoc (``cat <<E && next``)."""
+    simple = {"heredoc_start", "heredoc_body", "heredoc_end", "file_redirect", "herestring_redirect"}
+    return any(
+        part.type not in simple
+        for child in node.children
+        if child.type == "heredoc_redirect"
+        for part in child.named_children
+    )
+
+
+def descendants(node: Node, *, closed: frozenset[str] = frozenset()) -> Iterator[Node]:
+    """Yield ``node`` and all below it, without recursion.
+
+    Args:
+        node: the uppermost.
+        closed: kinds of nodes that are yielded and not entered.
+    """
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if current.type not in closed:
+            waiting.extend(reversed(current.children))
