@@ -48,11 +48,6 @@ FILE_NAME = "hivebase.lock"
 _VERSION = 1
 _HEADER = "# Written by hivebase; the digests that every build of this hive starts from. Commit this file.\n"
 
-_SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
-_VERSION_TEXT = re.compile(r"[a-z0-9]+(?:[.!+_-][a-z0-9]+)*\Z", re.ASCII)
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]*\.whl\Z", re.ASCII)
-_LONGEST_FILE = 255
 _USER = re.compile(r"(?<=://)[^/?#\s@]*@")
 
 
@@ -170,16 +165,10 @@ def _wheel(entry: Any, path: str) -> LockedWheel:
     match entry:
         case {"name": str(name), "version": str(version), "file": str(file), "sha256": str(sha256), **more}:
             size = more.pop("size", 0)
-            # The file's name becomes a path, and the hash another one.
-            good = (
-                _NAME.match(name)
-                and _VERSION_TEXT.match(version)
-                and _FILE.match(file)
-                and len(file) <= _LONGEST_FILE
-                and _SHA256.match(sha256)
-            )
-            if good and isinstance(size, int) and not isinstance(size, bool) and size >= 0 and not more:
-                return LockedWheel(name, version, file, sha256, size)
+            if isinstance(size, int) and not isinstance(size, bool) and not more:
+                wheel = LockedWheel(name, version, file, sha256, size)
+                if wheel.well_formed:
+                    return wheel
     raise UsageError(
         "a [[wheel]] entry needs name, version, file (a name in *.whl) and sha256, and may have size",
         where=path,

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from hivebase.digest import Digest
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z", re.ASCII)
+_VERSION = re.compile(r"[a-z0-9]+(?:[.!+_-][a-z0-9]+)*\Z", re.ASCII)
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]*\.whl\Z", re.ASCII)
+_LONGEST_FILE = 255
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,6 +36,18 @@ class LockedWheel:
     def digest(self) -> Digest:
         """The digest of the file."""
         return Digest(f"sha256:{self.sha256}")
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether it can be written down and used: the file's name becomes a path, and the hash another one."""
+        return bool(
+            _NAME.match(self.name)
+            and _VERSION.match(self.version)
+            and _FILE.match(self.file)
+            and len(self.file) <= _LONGEST_FILE
+            and _SHA256.match(self.sha256)
+            and self.size >= 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
