@@ -92,6 +92,7 @@ SHAPES = {
     "only half": (GOOD.bytes()[: len(GOOD.bytes()) // 2], "not a zip file"),
     "cut by one byte": (GOOD.bytes()[:-1], "follows its end record"),
     "comment": (GOOD.bytes(comment=b"hello"), "follows its end record"),
+    "a comment that is not there": (GOOD.bytes()[:-2] + b"\1\0", "follows its end record"),
     "comment that is a zip": (GOOD.bytes(comment=OTHER.bytes()), "not right before its end record"),
     "appended bytes": (GOOD.bytes(after=b"\0"), "follows its end record"),
     "two wheels, one after the other": (GOOD.bytes() + OTHER.bytes(), "not right before"),
@@ -144,6 +145,16 @@ def test_a12_a_file_that_is_more_or_less_than_one_zip(tmp_path, vector):
     """Whatever some reader would take for another archive, or would not see, is refused."""
     raw, because = SHAPES[vector]
     assert because in refusal(tmp_path, raw)
+
+
+def test_a12_an_end_record_inside_the_end_record(tmp_path):
+    """A reader that looks for the last signature finds it in the count of members and the directory's size."""
+    count, size = struct.unpack("<HH", b"PK\5\6")
+    parts = [make.member(f"{n:05}", method=make.STORED) for n in range(count)]
+    short = (size - count * (46 + 5)) % 0x10000
+    raw = make.archive(*parts[:-1], make.member(f"{count:05}", method=0, central={"comment": bytes(short)}))
+    assert raw[-12:-8] == b"PK\5\6"
+    assert "more than one end record" in refusal(tmp_path, raw)
 
 
 # One header against the other.
@@ -208,6 +219,7 @@ HEADERS = {
     "an extra field of three bytes": (spoilt(local={"extra": b"\1\0\0"}), "extra fields"),
     "zip64 missing": (spoilt(central={"size": make.WIDE}), "zip64"),
     "zip64 missing in the local header": (spoilt(local={"size": make.WIDE}), "zip64"),
+    "zip64 without a number": (spoilt(central={"extra": wide()}), "zip64"),
     "zip64 for nothing": (spoilt(central={"extra": wide(12)}), "zip64"),
     "zip64 with too much": (spoilt(central={"size": make.WIDE, "extra": wide(12, 14)}), "zip64"),
     "zip64 with too little": (

@@ -78,15 +78,16 @@ def _only_one(data: mmap.mmap, start: int, where: str) -> None:
     """Refuse other end records that a reader might take for the one.
 
     A wheel may contain a stored zip file, so the signature inside a member's data means nothing by itself;
-    but the comment of such a record must not reach to the end of this file, and none may be in the directory.
+    but the comment of such a record must not reach to the end of this file, and none may be in the directory
+    or in the end record itself.
     """
     last = len(data) - _END.size
-    at = data.rfind(_END_SIGNATURE, max(0, last - _MAX_COMMENT))
-    found = -1
-    while at >= 0:
+    first = max(0, last - _MAX_COMMENT)
+    several = data.find(_END_SIGNATURE, start, last + 3) >= 0 or data.find(_END_SIGNATURE, last + 1) >= 0
+    at = data.find(_END_SIGNATURE, first, start + 3)
+    while at >= 0 and not several:
         comment = len(data) - at - _END.size
-        if at != last and (at >= start or data[at + 20 : at + 22] == comment.to_bytes(2, "little")):
-            found = at
-        at = data.rfind(_END_SIGNATURE, max(0, last - _MAX_COMMENT), at + 3)
-    if found >= 0 or data.find(_END_SIGNATURE, start, last + 3) >= 0:
+        several = data[at + 20 : at + 22] == comment.to_bytes(2, "little")
+        at = data.find(_END_SIGNATURE, at + 1, start + 3)
+    if several:
         raise refused(where, "it has more than one end record")
