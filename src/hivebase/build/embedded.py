@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from hivebase.build.stage import Built
+    from hivebase.build.composer import Composer
+    from hivebase.build.stage import Built, Left
     from hivebase.layers.indexed_cache import Indexes
     from hivebase.layers.layer import Layer
     from hivebase.layers.remote import Remote
     from hivebase.layers.snapshots import Snapshots
     from hivebase.layers.sources import Source
     from hivebase.oci.store import Store
-    from hivebase.plan.steps import CopyStep, ImageSource, RunStep, WorkdirStep
+    from hivebase.plan.steps import ComposeStep, CopyStep, ImageSource, RunStep, WorkdirStep
 
 _PIPES = "/dev/pipes"
 
@@ -61,6 +62,7 @@ class Embedded:
         secrets: for ``RUN --mount=type=secret`` and ``ssh``.
         remote: fetches for ADD.
         allow_insecure: whether ``RUN --security=insecure`` may run.
+        composer: does installations; None to run them.
     """
 
     store: Store
@@ -74,6 +76,7 @@ class Embedded:
     secrets: Secrets = field(default_factory=Secrets)
     remote: Remote | None = None
     allow_insecure: bool = False
+    composer: Composer | None = None
 
     def run(
         self, step: RunStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener
@@ -147,6 +150,18 @@ class Embedded:
             writer = stack.enter_context(self.indexes.writer(self.epoch))
             copy_layer(step, source, base, writer, remote=self.remote, work=work)
             return writer.finish()
+
+    def compose(
+        self, step: ComposeStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener
+    ) -> tuple[Left, ...] | None:
+        """Add the layers of an installation; None when it has to be run.
+
+        Raises:
+            HivebaseError: a wheel cannot be had or is not acceptable.
+        """
+        if self.composer is None:
+            return None
+        return self.composer.compose(self.image, step, on, sources, self.context, listener)
 
     def workdir(self, step: WorkdirStep, on: Built) -> Layer | None:
         """Make a working directory.

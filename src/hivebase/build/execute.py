@@ -13,7 +13,7 @@ from hivebase.build.stage import SCRATCH, Built, StageBuilder
 from hivebase.build.stand_ins import stand_ins
 from hivebase.errors import HivebaseError, InterruptedByUserError
 from hivebase.oci.annotations import stand_ins_of
-from hivebase.plan.steps import CopyStep, ImageSource, RunStep
+from hivebase.plan.steps import ComposeStep, CopyStep, ImageSource, RunStep
 from hivebase.progress import Event, Listener, silent
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ def _sources(stage: StagePlan) -> set[ImageSource]:
     for step in stage.steps:
         if isinstance(step, CopyStep):
             found.add(step.source)
-        elif isinstance(step, RunStep):
-            found.update(mount.source for mount in step.mounts if mount.source is not None)
+        elif isinstance(step, RunStep | ComposeStep):
+            command = step.run if isinstance(step, ComposeStep) else step
+            found.update(mount.source for mount in command.mounts if mount.source is not None)
     return {source for source in found if source.kind != "context"}

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hivebase.build.images import IMAGES
+from hivebase.build.pythons import PYTHONS
 from hivebase.build.scratch import sweep
-from hivebase.build.stage import STEPS, cached_layer
+from hivebase.build.stage import STEPS, cached_layers
 from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.snapshots import InUseError, Snapshots
+from hivebase.layers.wheels.facts import FACTS
+from hivebase.layers.wheels.kept import KeptLayers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hivebase.oci.store import Store
 
-_DERIVED = (IMAGES, "stand-ins")
+_DERIVED = (IMAGES, "stand-ins", FACTS, PYTHONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
                 for key, _ in list(store.records(namespace)):
                     store.drop_record(namespace, key)
         items.append((f"{count} records of build steps", 0))
+        items.append((f"{KeptLayers(store).clear(dry_run=dry_run)} remembered layers of wheels", 0))
     keep = [] if everything else list(_cached_blobs(store))
     # Unpacked trees first: they are only worth something while their blob is there.
     snapshots = Snapshots(store)
@@ -80,6 +84,6 @@ def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
 
 def _cached_blobs(store: Store) -> Iterator[str]:
     for _, record in store.records(STEPS):
-        layer = cached_layer(record)
-        if layer is not None:
-            yield layer.descriptor.digest
+        for item in cached_layers(record) or ():
+            yield item.layer.descriptor.digest
+    yield from KeptLayers(store).blobs()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from hivebase.build.answers import Answers
 from hivebase.build.bases import Base, BaseFinder, BaseMode, Puller
 from hivebase.build.epoch import DEFAULT, build_epoch
 from hivebase.build.images import finished, previous_inputs
@@ -28,6 +29,7 @@ from hivebase.fs import atomic_write
 from hivebase.layers.context import Context
 from hivebase.layers.hashing import HashCache
 from hivebase.oci.platforms import host_platform
+from hivebase.plan.installs.site import Site
 from hivebase.plan.lockfile import render_lock
 from hivebase.plan.planner import PlanInputs, needed_bases, plan, selected_images
 from hivebase.plan.sources import BaseFact, split_external
@@ -35,10 +37,12 @@ from hivebase.progress import Event, Listener, silent
 from hivebase.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from hivebase.build.composer import Composer
     from hivebase.build.execute import ImageResult
     from hivebase.build.stage import Doer
+    from hivebase.build.wheel_source import WheelSource
     from hivebase.build.workspace import Workspace
     from hivebase.layers.fetch import RemoteFiles
     from hivebase.layers.indexed_cache import Indexes
@@ -46,7 +50,10 @@ if TYPE_CHECKING:
     from hivebase.oci.model import Descriptor, Platform
     from hivebase.oci.store import Store
     from hivebase.plan.hive import HiveImage
+    from hivebase.plan.lockfile import HiveLock
+    from hivebase.plan.pythons import Python
     from hivebase.plan.steps import ImagePlan
+    from hivebase.plan.wheels import Request, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Options:
         args: build args.
         secrets: for mounts of that type.
         allow_insecure: let ``RUN --security=insecure`` run.
+        compose: compose installations of wheels where that can be done.
     """
 
     images: Sequence[str] = ()
@@ -72,6 +80,7 @@ class Options:
     args: Mapping[str, str] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
     allow_insecure: bool = False
+    compose: bool = True
 
 
 class Session:
@@ -83,6 +92,7 @@ class Session:
         options: what is wanted.
         pull: brings images from registries; None asks none.
         remote: fetches for ADD; None fetches nothing.
+        wheels: makes what fetches and resolves wheels for the given interpreters; None composes nothing.
         listener: told of progress.
     """
 
@@ -94,6 +104,7 @@ class Session:
         *,
         pull: Puller | None = None,
         remote: RemoteFiles | None = None,
+        wheels: Callable[[Iterable[Python]], WheelSource] | None = None,
         listener: Listener = silent,
     ) -> None:
         if options.version:
@@ -106,6 +117,8 @@ class Session:
         self.cancel = threading.Event()
         self._pull = pull
         self._remote = remote
+        self._make_wheels = wheels
+        self._wheels: WheelSource | None = None
         self._contexts: dict[str, Context] = {}
         self._lock = threading.Lock()
         self._bases: dict[str, Base] = {}
@@ -151,7 +164,13 @@ class Session:
         # From here on: what is found now must still be there when it is built on (fault S-5).
         self._stack.enter_context(self.store.lease())
         self._find_bases(online=True)
-        return self._planned()
+        if self._make_wheels is not None and self.options.compose:
+            pythons = [python for base in self._bases.values() if (python := self._site(base).python)]
+            self._wheels = self._stack.enter_context(self._make_wheels(pythons))
+        plans = self._planned()
+        while self._wheels is not None and self._resolve(plans):
+            plans = self._planned()
+        return plans
 
     def build(self, plans: Sequence[ImagePlan], workers: int = 0) -> tuple[ImageResult, ...]:
         """Do what ``plans`` say.
@@ -163,6 +182,7 @@ class Session:
         Raises:
             InterruptedByUserError: Ctrl-C.
         """
+        from hivebase.build.begin import begin  # noqa: PLC0415
         from hivebase.build.execute import Execution  # noqa: PLC0415 -- a plan alone needs no engine
         from hivebase.build.scratch import sweep  # noqa: PLC0415
         from hivebase.layers.indexed_cache import Indexes  # noqa: PLC0415
@@ -171,6 +191,7 @@ class Session:
         sweep(self.store)
         snapshots = self._stack.enter_context(Snapshots(self.store))
         indexes = Indexes(self.store, snapshots)
+        composer = self._composer(indexes, snapshots)
         forced = {item.name for item in plans if any(reason.code == "FORCED" for reason in item.reasons)}
         execution = Execution(
             self.store,
@@ -178,13 +199,19 @@ class Session:
             {item.name: self.reference(item.name) for item in plans},
             self._ready,
             self._bases,
-            self._doers(snapshots, indexes),
+            self._doers(snapshots, indexes, composer),
             self.epoch,
             frozenset(forced),
             self.listener,
         )
         with self.store.lease():
-            results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
+            if composer is not None:
+                begin(composer, plans, self._bases)
+            try:
+                results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
+            finally:
+                if composer is not None:
+                    composer.close()
         self._remember_hashes()
         return results
 
@@ -221,7 +248,32 @@ class Session:
                 # They save time in the next build; this one has succeeded without them.
                 self.listener(Event(name, "note", f"the context's digests are not kept: {error}"))
 
-    def _doers(self, snapshots: Snapshots, indexes: Indexes) -> Callable[[str], Doer]:
+    def _composer(self, indexes: Indexes, snapshots: Snapshots) -> Composer | None:
+        if self._wheels is None or not self.options.compose:
+            return None
+        from hivebase.build.composer import Composer  # noqa: PLC0415 -- only where something is composed
+        from hivebase.build.projects import Projects  # noqa: PLC0415
+        from hivebase.layers.sandbox import host  # noqa: PLC0415
+
+        files = self._wheels.files
+        projects = Projects(self.store, snapshots, files, host.collect(os.environ), self.cancel, DEFAULT)
+        return Composer(self.store, indexes, snapshots, files, projects, DEFAULT)
+
+    def _resolve(self, plans: Sequence[ImagePlan]) -> bool:
+        """Answer what the lock does not; tell whether there was anything."""
+        from hivebase.build.questions import open_questions  # noqa: PLC0415 -- seldom anything is open
+
+        questions = open_questions(plans)
+        if self._wheels is None or not questions:
+            return False
+        for request, python in questions:
+            known = [*self.workspace.hive.lock.wheels.values(), *self._answers.lock.wheels.values()]
+            self._remember(request, self._wheels.resolver.resolve(request, python, known))
+        return True
+
+    def _doers(
+        self, snapshots: Snapshots, indexes: Indexes, composer: Composer | None
+    ) -> Callable[[str], Doer]:
         from hivebase.build.embedded import Embedded  # noqa: PLC0415 -- a plan alone needs no engine
         from hivebase.layers.sandbox import host  # noqa: PLC0415
 
@@ -241,6 +293,7 @@ class Session:
                 self.options.secrets,
                 self._remote,
                 self.options.allow_insecure,
+                composer,
             )
 
         return doer
@@ -265,7 +318,11 @@ class Session:
             replace(
                 inputs,
                 bases={
-                    key: BaseFact(Digest.parse(base.image.descriptor.digest), base.image.config)
+                    key: BaseFact(
+                        Digest.parse(base.image.descriptor.digest),
+                        base.image.config,
+                        site=self._site(base),
+                    )
                     for key, base in self._bases.items()
                 },
                 listings={image.name: self.context(image) for image in images},
@@ -280,12 +337,34 @@ class Session:
                     if base.stand_ins or not self.workspace.configured
                 ),
                 remote=self._remote_key,
+                compose=self.options.compose,
+                answers=self._answers.lock,
             ),
         )
         for name, context in self._contexts.items():
             for remark in context.notes:
                 self.listener(Event(name, "note", remark))
         return plans
+
+    def _site(self, base: Base) -> Site:
+        """Return what planning must know of Python in ``base``."""
+        if not self.options.compose:
+            return Site()
+        from hivebase.build.pythons import site_of  # noqa: PLC0415 -- not needed without composition
+        from hivebase.layers.indexed_cache import Indexes  # noqa: PLC0415
+
+        return site_of(self.store, Indexes(self.store), base.image)
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers(self.store, self.workspace.root)
+
+    def _remember(self, request: Request, resolution: Resolution) -> None:
+        """Keep what an installation resolved to: in hivebase.lock, or in the store where the hive has none."""
+        if not self.workspace.configured:
+            self._answers.remember(request, resolution)
+            return
+        self._change_lock(lambda lock: lock.with_install(request, resolution))
 
     def _is_finished(self, name: str, key: Digest) -> bool:
         """Tell whether the store has the image that ``key`` stands for, and remember which one that is."""
@@ -337,13 +416,16 @@ class Session:
         """Write a digest that was just learned to hivebase.lock, where the hive is configured to have one."""
         if not self.workspace.configured:
             return
+        self._change_lock(lambda lock: lock.with_pin(reference, str(self.platform), digest))
+        self.listener(Event(reference, "note", f"pinned to {digest} in {self.workspace.lock_file.name}"))
+
+    def _change_lock(self, change: Callable[[HiveLock], HiveLock]) -> None:
         root, name = self.workspace.root, self.workspace.lock_file.name
-        # Read again: another build may have pinned another base since this one began.
+        # Read again: another build may have written to it since this one began.
         with self.store.lock("pins"):
-            lock = read_lock(root).with_pin(reference, str(self.platform), digest)
+            lock = change(read_lock(root))
             atomic_write(root, name, render_lock(lock).encode(), mode=0o644)
         self.workspace = replace(self.workspace, hive=replace(self.workspace.hive, lock=lock))
-        self.listener(Event(reference, "note", f"pinned to {digest} in {self.workspace.lock_file.name}"))
 
 
 def _refuse_unfit(version: str) -> None:

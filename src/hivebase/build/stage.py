@@ -1,4 +1,4 @@
-"""Builds one stage: each step is found in the cache or done, and leaves at most one layer.
+"""Builds one stage: each step is found in the cache or done; most leave one layer, a composed one several.
 
 Unpacking is lazy: a stage whose steps are all cached never touches a file system tree.
 """
@@ -18,7 +18,7 @@ from hivebase.layers.layer import Layer
 from hivebase.layers.tree import StackedTree
 from hivebase.oci.model import Descriptor, History
 from hivebase.plan.keys import fingerprint
-from hivebase.plan.steps import ConfigStep, CopyStep, RunStep, WorkdirStep
+from hivebase.plan.steps import ComposeStep, ConfigStep, CopyStep, RunStep, WorkdirStep
 from hivebase.progress import Event, Listener, silent
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 STEPS = "step"
 """Namespace of the records that remember what steps left: one per step key."""
+
+LayerStep = RunStep | ComposeStep | CopyStep | WorkdirStep
+"""A step that may leave layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Built:
 SCRATCH = Built((), ())
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A layer that a step left, and what is in it where the step left several."""
+
+    layer: Layer
+    label: str = ""
+
+
 class Doer(Protocol):
     """Does the steps that make layers. The embedded engine is :class:`hivebase.build.embedded.Embedded`."""
 
@@ -83,6 +94,11 @@ class Doer(Protocol):
 
     def workdir(self, step: WorkdirStep, on: Built) -> Layer | None:
         """Make a working directory."""
+
+    def compose(
+        self, step: ComposeStep, on: Built, sources: Mapping[ImageSource, Built], listener: Listener
+    ) -> tuple[Left, ...] | None:
+        """Return the layers of an installation; None when it has to be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,74 +130,83 @@ class StageBuilder:
         """
         built = base
         for step in stage.steps:
-            layer = None if isinstance(step, ConfigStep) else self._layer(step, built, sources)
-            entry = History(
-                created=rfc3339(self.epoch),
-                created_by=step.created_by,
-                comment="hivebase",
-                empty_layer=layer is None,
+            left = () if isinstance(step, ConfigStep) else self._layers(step, built, sources)
+            entries = [self._history(item.label or step.created_by, empty=False) for item in left]
+            if left and left[-1].label:
+                # The last one is told as the step itself; those before it say what they hold.
+                entries[-1] = self._history(step.created_by, empty=False)
+            built = Built(
+                (*built.layers, *(item.layer for item in left)),
+                (*built.history, *(entries or [self._history(step.created_by, empty=True)])),
             )
-            built = Built((*built.layers, *([layer] if layer else [])), (*built.history, entry))
         return built
 
-    def _layer(
-        self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
-    ) -> Layer | None:
+    def _history(self, created_by: str, *, empty: bool) -> History:
+        return History(
+            created=rfc3339(self.epoch), created_by=created_by, comment="hivebase", empty_layer=empty
+        )
+
+    def _layers(self, step: LayerStep, on: Built, sources: Mapping[ImageSource, Built]) -> tuple[Left, ...]:
         origin = _origin(step, on, sources)
         if self.use_cache:
-            hit, layer = self._cached(step.key, origin)
-            if hit:
+            cached = self._cached(step.key, origin)
+            if cached is not None:
                 self.listener(Event(self.image, "cached", step=step.text))
-                return layer
+                return cached
         started = time.monotonic()
         self.listener(Event(self.image, "started", step=step.text))
         try:
-            layer = self._do(step, on, sources)
+            left = self._do(step, on, sources)
         except HivebaseError as error:
             place = f"{self.image}, line {step.line}"
             error.where = f"{place}: {error.where}" if error.where else place
             raise
-        document = (
-            {"diff_id": str(layer.diff_id), "descriptor": msgspec.to_builtins(layer.descriptor, enc_hook=str)}
-            if layer
-            else {}
-        )
-        self.store.put_record(STEPS, step.key, {"layer": document, "on": origin})
+        document = [
+            {
+                "diff_id": str(item.layer.diff_id),
+                "descriptor": msgspec.to_builtins(item.layer.descriptor, enc_hook=str),
+                "label": item.label,
+            }
+            for item in left
+        ]
+        self.store.put_record(STEPS, step.key, {"layers": document, "on": origin})
         self.listener(Event(self.image, "done", step=step.text, seconds=time.monotonic() - started))
-        return layer
+        return left
 
-    def _do(
-        self, step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
-    ) -> Layer | None:
+    def _do(self, step: LayerStep, on: Built, sources: Mapping[ImageSource, Built]) -> tuple[Left, ...]:
+        if isinstance(step, ComposeStep):
+            composed = self.doer.compose(step, on, sources, self.listener)
+            if composed is not None:
+                return composed
+            step = step.run
         if isinstance(step, RunStep):
-            return self.doer.run(step, on, sources, self.listener)
-        if isinstance(step, CopyStep):
-            return self.doer.copy(step, on, sources, self.listener)
-        return self.doer.workdir(step, on)
+            layer = self.doer.run(step, on, sources, self.listener)
+        elif isinstance(step, CopyStep):
+            layer = self.doer.copy(step, on, sources, self.listener)
+        else:
+            layer = self.doer.workdir(step, on)
+        return (Left(layer),) if layer else ()
 
-    def _cached(self, key: Digest, origin: Digest) -> tuple[bool, Layer | None]:
-        """Return whether the store knows the result of ``key``, and the layer (None: it left none)."""
+    def _cached(self, key: Digest, origin: Digest) -> tuple[Left, ...] | None:
+        """Return what the store knows ``key`` to have left; None when it does not know."""
         record = self.store.record(STEPS, key)
-        if record is None or "layer" not in record or record.get("on") != origin:
-            return False, None
-        if not record["layer"]:
-            return True, None
-        layer = cached_layer(record)
-        if layer is None:
-            return False, None
+        if record is None or record.get("on") != origin:
+            return None
+        left = cached_layers(record)
+        if left is None:
+            return None
         try:
-            self.store.verify(layer.descriptor.digest)
+            for item in left:
+                self.store.verify(item.layer.descriptor.digest)
         except NotFoundError:  # collected: a record may outlive its blob
-            return False, None
+            return None
         except CorruptContentError as error:
             self.listener(Event(self.image, "note", f"{error.what}; the step that made it is done again"))
-            return False, None
-        return True, layer
+            return None
+        return left
 
 
-def _origin(
-    step: RunStep | CopyStep | WorkdirStep, on: Built, sources: Mapping[ImageSource, Built]
-) -> Digest:
+def _origin(step: LayerStep, on: Built, sources: Mapping[ImageSource, Built]) -> Digest:
     """Return a digest of the layers that ``step`` stands on and reads from.
 
     A step's key says what these were made *from*. A RUN that was done again need not have left the same files,
@@ -190,18 +215,21 @@ def _origin(
     read: list[ImageSource | None] = []
     if isinstance(step, CopyStep):
         read = [step.source]
-    elif isinstance(step, RunStep):
-        read = [mount.source for mount in step.mounts]
+    elif isinstance(step, RunStep | ComposeStep):
+        command = step.run if isinstance(step, ComposeStep) else step
+        read = [mount.source for mount in command.mounts]
     return fingerprint(
         on.diff_ids, [sources[source].diff_ids for source in read if source and source in sources]
     )
 
 
-def cached_layer(record: dict[str, object]) -> Layer | None:
-    """Return the layer that a record of :data:`STEPS` names, or None if it names none or is damaged."""
+def cached_layers(record: dict[str, object]) -> tuple[Left, ...] | None:
+    """Return the layers that a record of :data:`STEPS` names, or None if it is damaged."""
     try:
-        document = msgspec.convert(record.get("layer"), _LayerRecord)
-        return Layer(document.descriptor, Digest.parse(document.diff_id))
+        documents = msgspec.convert(record.get("layers"), tuple[_LayerRecord, ...])
+        return tuple(
+            Left(Layer(item.descriptor, Digest.parse(item.diff_id)), item.label) for item in documents
+        )
     except (msgspec.ValidationError, UsageError):
         return None
 
@@ -209,6 +237,7 @@ def cached_layer(record: dict[str, object]) -> Layer | None:
 class _LayerRecord(msgspec.Struct, frozen=True):
     diff_id: str
     descriptor: Descriptor
+    label: str = ""
 
 
 def tree_of(built: Built, snapshots: Snapshots) -> tuple[Tree, list[Path]]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     "--secret", "secrets", multiple=True, metavar="id=ID[,src=FILE|,env=NAME]", help="Give a secret to RUN."
 )
 @click.option("--ssh", "agents", multiple=True, metavar="ID[=SOCKET]", help="Give an SSH agent to RUN.")
+@click.option("--no-compose", is_flag=True, help="Run all installations of Python packages; compose none.")
 @click.option("--allow-insecure", is_flag=True, help="Let RUN --security=insecure run.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be built.")
 @click.option("-v", "--verbose", is_flag=True, help="Show all that the steps print.")
@@ -63,6 +64,7 @@ def command(directory: str, /, **words: Any) -> int:
         args=parse_args(words["build_args"]),
         secrets=parse_secrets(words["secrets"], words["agents"]),
         allow_insecure=words["allow_insecure"],
+        compose=not words["no_compose"],
     )
     _second_interrupt_kills()
     with (

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from hivebase.build.session import Options, Session
+    from hivebase.build.wheel_source import WheelSource
     from hivebase.digest import Digest
     from hivebase.oci.model import Descriptor, Platform
     from hivebase.oci.store import Store
+    from hivebase.plan.pythons import Python
     from hivebase.progress import Event, Listener
     from hivebase.reference import Reference
     from hivebase.registry.client import RegistryClient
@@ -43,9 +47,16 @@ def open_session(directory: Path, options: Options, listener: Listener) -> Itera
                 options,
                 pull=_Puller(store, settings, transport, listener),
                 remote=RemoteFiles(transport, store.state),
+                wheels=partial(_wheels, transport, listener),
                 listener=listener,
             )
         )
+
+
+def _wheels(transport: Transport, listener: Listener, pythons: Iterable[Python]) -> WheelSource:
+    from hivebase.build.wheel_source import WheelSource  # noqa: PLC0415 -- only where wheels are composed
+
+    return WheelSource(transport, os.environ, pythons, listener)
 
 
 class _Puller:

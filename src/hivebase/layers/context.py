@@ -151,6 +151,15 @@ class Context:
             raise _unreadable(path, error) from error
         return cast("BinaryIO", _CheckedFile(fd, path, node))
 
+    def read(self, path: str, /) -> bytes:
+        """Return the content of the regular file ``path``.
+
+        Raises:
+            UsageError: as of :meth:`digest`.
+        """
+        with self.open(path) as stream:
+            return stream.read()
+
     def inode(self, path: str, /) -> None:
         """Return None: hard links of a working tree are like its modes, git knows none of them."""
 

@@ -36,7 +36,7 @@ class Layer:
 class BlobWriter(Protocol):
     """One blob on its way into the store."""
 
-    def write(self, data: bytes, /) -> object:
+    def write(self, data: bytes | memoryview, /) -> object:
         """Take the next bytes."""
 
     def commit(self) -> tuple[Digest, int]:

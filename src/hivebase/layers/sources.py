@@ -78,6 +78,11 @@ class TreeSource:
         with self.open(path) as stream:
             return Digest.of_stream(stream)[0]
 
+    def read(self, path: str, /) -> bytes:
+        """Return the content of the regular file ``path``."""
+        with self.open(path) as stream:
+            return stream.read()
+
     def entry(self, path: str, /) -> Entry:
         """Return the metadata of ``path``.
 

@@ -16,6 +16,7 @@ from hivebase.oci.model import ImageConfig, RunConfig
 from hivebase.plan import keys
 from hivebase.plan.config import ConfigDraft, sanitised
 from hivebase.plan.files import EmptyListing
+from hivebase.plan.installs.site import Site
 from hivebase.plan.scope import Scope
 from hivebase.plan.sources import BaseFact, Sources, UnknownBaseError
 from hivebase.plan.stages import StageDraft
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.dockerfile.ast import Dockerfile, Instruction, Stage
     from hivebase.plan.files import FileListing
+    from hivebase.plan.installs.compositions import Compositions
     from hivebase.reference import Reference
 
 MAX_TRIGGERS = 200
@@ -58,6 +60,7 @@ class EvaluateInputs:
             checksum, and whether the repository's own directory is kept; by default the name stands for it.
         target: stage to build, empty for the last.
         onbuild: whether triggers of bases are run; a base with triggers is refused otherwise.
+        compositions: decides which installations are composed; None to compose nothing.
     """
 
     platform: str = "linux/amd64"
@@ -71,6 +74,7 @@ class EvaluateInputs:
     remote: Callable[[str, str, bool], str] = _as_written
     target: str = ""
     onbuild: bool = True
+    compositions: Compositions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,14 @@ class Evaluation:
         warnings: remarks, ``Dockerfile:line: text``.
         files: facts of all context files that are read, by path.
         args: the build args that the Dockerfile declares in a needed stage, with their values.
+        site: Python and its packages at the end of the last stage.
     """
 
     stages: tuple[StagePlan, ...]
     warnings: tuple[str, ...]
     files: dict[str, str]
     args: dict[str, str]
+    site: Site = field(default_factory=Site)
 
 
 def evaluate(document: Dockerfile, inputs: EvaluateInputs) -> Evaluation:
@@ -105,6 +111,7 @@ def evaluate(document: Dockerfile, inputs: EvaluateInputs) -> Evaluation:
         tuple(evaluator.warnings),
         evaluator.files,
         evaluator.declared,
+        evaluator.sites[evaluator.names.target],
     )
 
 
@@ -117,6 +124,8 @@ class _Evaluator:
         self.expander = self.names.expander
         self.context = inputs.context
         self.args = inputs.args
+        self.compositions = inputs.compositions
+        self.sites: dict[int, Site] = {}
         self.plans: dict[int, StagePlan] = {}
         self.warnings = [f"{document.path}:{line}: {text}" for line, text in document.warnings]
         self.files: dict[str, str] = {}
@@ -166,6 +175,11 @@ class _Evaluator:
             raise UnknownBaseError(source.ref)
         return table[source.ref]
 
+    def _site(self, source: ImageSource) -> Site:
+        if source.kind == "stage":
+            return self.sites[int(source.ref)]
+        return Site() if source.kind == "scratch" else self._fact(source).site
+
     def _start(self, source: ImageSource) -> tuple[ImageConfig, Digest, Digest]:
         """Return configuration, content and image key of what a stage starts from."""
         if source.kind == "stage":
@@ -196,11 +210,12 @@ class _Evaluator:
         platform = source.platform or inputs.platform
         layer_time = inputs.epoch if inputs.layer_time is None else inputs.layer_time
         start = keys.start_key(source.kind, content, platform, layer_time)
-        draft = StageDraft(self, stage.index, ConfigDraft(run, base.author), scope, start)
+        draft = StageDraft(self, stage.index, ConfigDraft(run, base.author), scope, start, self._site(source))
         self._run_triggers(draft, triggers, source, stage)
         for instruction in stage.instructions:
             draft.take(instruction)
         self._scopes[stage.index] = scope
+        self.sites[stage.index] = draft.site
         self.declared.update((name, value) for name, value in scope.args.items() if value is not None)
         config = msgspec.structs.replace(
             base, created="", author=draft.draft.author, config=draft.draft.config

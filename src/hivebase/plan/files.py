@@ -49,10 +49,13 @@ class FileFacts(Protocol):
 
 
 class FileListing(FileFacts, Protocol):
-    """A read-only tree of files: facts and content digests, no bytes, no times."""
+    """A read-only tree of files: facts, content digests, and the content of the few that say what to install."""
 
     def digest(self, path: str, /) -> Digest:
         """Return the digest of the content of the regular file ``path``."""
+
+    def read(self, path: str, /) -> bytes:
+        """Return the content of the regular file ``path``."""
 
 
 class EmptyListing:
@@ -68,6 +71,10 @@ class EmptyListing:
 
     def digest(self, path: str, /) -> Digest:
         """Raise: no file can be asked for that ``get`` did not report."""
+        raise UsageError(f"{path} is not in the context")
+
+    def read(self, path: str, /) -> bytes:
+        """Raise, as :meth:`digest`."""
         raise UsageError(f"{path} is not in the context")
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raise it whenever the same plan would give other layers; every key changes with it."""
 
-_UNKEYED = frozenset({"key", "created_by", "text", "line", "proxies"})
+_UNKEYED = frozenset({"key", "created_by", "text", "line", "proxies", "why"})
 """Fields of a step that its layer does not depend on."""
 
 

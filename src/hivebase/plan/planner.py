@@ -11,9 +11,12 @@ from hivebase.plan.files import EmptyListing
 from hivebase.plan.graph import Graph, build_graph
 from hivebase.plan.hive import default_args
 from hivebase.plan.inputs import record
+from hivebase.plan.installs.compositions import Compositions
+from hivebase.plan.keys import fingerprint
 from hivebase.plan.reasons import compare
+from hivebase.plan.resolve_pins import answer
 from hivebase.plan.sources import BaseFact, Sources, UnknownBaseError, split_external
-from hivebase.plan.steps import ImagePlan, Reason
+from hivebase.plan.steps import ComposeStep, ImagePlan, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.plan.files import FileListing
     from hivebase.plan.hive import Hive, HiveImage, StandIns
+    from hivebase.plan.lockfile import HiveLock
+    from hivebase.plan.pythons import Python
+    from hivebase.plan.wheels import Request, Resolution
     from hivebase.reference import Reference
 
 
@@ -48,6 +54,8 @@ class PlanInputs:
         stand_ins: given to Dockerfiles as ``HIVEBASE_STAND_INS``.
         made_here: external images, by their name in ``bases``, that are stand-ins and so cannot be pinned.
         remote: as in ``EvaluateInputs``.
+        compose: compose installations where that can be done.
+        answers: what installations install, beside what the hive's lock says.
     """
 
     names: Sequence[str] = ()
@@ -65,6 +73,8 @@ class PlanInputs:
     stand_ins: StandIns = "auto"
     made_here: frozenset[str] = frozenset()
     remote: Callable[[str, str, bool], str] | None = None
+    compose: bool = True
+    answers: HiveLock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +180,12 @@ class _Planner:
             evaluation,
             parents={name: key for name, key in parents.items() if key is not None},
             bases={ref: self._inputs.bases[ref].digest for ref in _all(evaluation, "needs_external")},
-            lock=self._hive.lock.rest,
+            lock=self._locked(evaluation),
             created=self._inputs.epoch,
             target=self._target(image),
             platform=self._inputs.platform,
         )
-        self._facts[image.name] = BaseFact(stage.tree_key, stage.config, stage.key)
+        self._facts[image.name] = BaseFact(stage.tree_key, stage.config, stage.key, evaluation.site)
         why = self._reasons(image.name, stage.key, inputs, sorted(parents))
         if why:
             self._note_chain(image.name, sorted(parents))
@@ -188,6 +198,23 @@ class _Planner:
             inputs,
             (*warnings, *evaluation.warnings),
         )
+
+    def _locked(self, evaluation: Evaluation) -> Digest:
+        """Return a digest of what the lock says to this image."""
+        answers = [
+            step.resolution
+            for stage in evaluation.stages
+            for step in stage.steps
+            if isinstance(step, ComposeStep)
+        ]
+        wheels = [[wheel.sha256 for wheel in found.wheels] if found else None for found in answers]
+        return fingerprint(self._hive.lock.rest, wheels)
+
+    def _resolve(self, request: Request, python: Python) -> Resolution | None:
+        known = answer(request, self._hive.lock, python)
+        if known is None and self._inputs.answers is not None:
+            known = answer(request, self._inputs.answers, python)
+        return known
 
     def _evaluate(self, image: HiveImage) -> Evaluation:
         inputs = self._inputs
@@ -204,6 +231,7 @@ class _Planner:
                 find=self._finder(image.name),
                 target=self._target(image),
                 onbuild=self._hive.settings.policy.get("onbuild", True) is not False,
+                compositions=Compositions(self._resolve) if inputs.compose else None,
                 **({"remote": inputs.remote} if inputs.remote else {}),
             ),
         )

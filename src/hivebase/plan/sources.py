@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.dockerfile.ast import Copy, Run
 from hivebase.errors import NotFoundError, UsageError
+from hivebase.plan.installs.site import Site
 from hivebase.plan.scope import Expander, meta_variables
 from hivebase.plan.steps import ImageSource
 from hivebase.reference import Reference
@@ -28,11 +29,13 @@ class BaseFact:
         digest: of its content: the digest of an external image's manifest, the tree key of a hive's image.
         config: its configuration.
         image: the image key of a hive's image, which changes with labels and history too; None for others.
+        site: its Python and its packages.
     """
 
     digest: Digest
     config: ImageConfig
     image: Digest | None = None
+    site: Site = field(default_factory=Site)
 
 
 class UnknownBaseError(NotFoundError):

@@ -13,11 +13,15 @@ from hivebase.errors import UsageError
 from hivebase.plan import keys
 from hivebase.plan.checks import bad_chmod, bad_user, is_remote, looks_secret
 from hivebase.plan.config import ConfigDraft, normalise
+from hivebase.plan.files import follow
+from hivebase.plan.installs.compositions import Composed, Compositions
+from hivebase.plan.installs.site import KnownFile, Site
 from hivebase.plan.mounts import expand_mount, mount_spec
 from hivebase.plan.scope import PROXY_ARGS
 from hivebase.plan.select import select, unmatched
 from hivebase.plan.steps import (
     CONTEXT,
+    ComposeStep,
     ConfigStep,
     CopyStep,
     ImageSource,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.plan.files import FileListing
     from hivebase.plan.scope import Expander, Scope
+    from hivebase.plan.select import Selected
 
 
 class Surroundings(Protocol):
@@ -42,6 +47,7 @@ class Surroundings(Protocol):
     expander: Expander
     context: FileListing
     args: Mapping[str, str]
+    compositions: Compositions | None
 
     def source(self, name: str, at: ast.Instruction, stage: int) -> ImageSource:
         """Return what ``--from=name`` means."""
@@ -69,6 +75,7 @@ class StageDraft:
         draft: the configuration so far.
         scope: the variables so far.
         tree: the tree key so far.
+        site: what is known of Python and its packages so far.
         steps: so far.
         sources: all it read from, besides its base and the context.
     """
@@ -78,6 +85,7 @@ class StageDraft:
     draft: ConfigDraft
     scope: Scope
     tree: Digest
+    site: Site = field(default_factory=Site)
     steps: list[Step] = field(default_factory=list)
     sources: list[ImageSource] = field(default_factory=list)
 
@@ -200,19 +208,80 @@ class StageDraft:
             ssh = sum(spec.type == "ssh" for spec in mounts)
             mounts.append(mount_spec(expanded, source, workdir, ssh))
             content.append(self._mounted(mounts[-1]))
-        env = self.scope.variables
+        step = self._run_step(at, argv, inline, tuple(mounts), workdir)
+        made = self._composed(at, step)
+        if not isinstance(made, Composed):
+            self._add(replace(step, why=made), content)
+            return
+        for part in made.parts:
+            text = made.text_of(part)
+            if at.command.form == "shell" and len(made.parts) > 1:
+                argv = (*argv[:-1], text)
+            run = replace(step, argv=argv, created_by=self._run_history(argv))
+            if isinstance(part, ComposeStep):
+                self._compose(replace(part, run=run, created_by=run.created_by), content)
+            else:
+                self._add(run, content)
+
+    def _composed(self, at: ast.Run, step: RunStep) -> Composed | str:
+        """Return the parts of a RUN that installs packages, or why it is run as a whole."""
+        compositions = self.around.compositions
+        if compositions is None or step.inline:
+            return ""
+        return compositions.parts(step, self.site, self._mounted_file, shell=at.command.form == "shell")
+
+    def _compose(self, step: ComposeStep, content: list[object]) -> None:
+        resolution = step.resolution
+        wheels = [wheel.sha256 for wheel in resolution.wheels] if resolution else None
+        marked = ["compose", wheels, sorted(resolution.requested) if resolution else None]
+        self.tree = keys.step_key(self.tree, step.run, [content, marked])
+        self.steps.append(replace(step, key=self.tree, run=replace(step.run, key=self.tree)))
+        if resolution is not None:
+            self.site = self.site.with_installed({wheel.name: wheel.version for wheel in resolution.wheels})
+
+    def _mounted_file(self, path: str, mounts: tuple[MountSpec, ...]) -> KnownFile | None:
+        """Return the file that a mount of the context shows at ``path``."""
+        for mount in reversed(mounts):
+            target = mount.target.rstrip("/")
+            if mount.type != "bind" or not (path == target or path.startswith(target + "/")):
+                continue
+            if mount.source != CONTEXT:
+                return None
+            return self._known(posixpath.normpath(mount.source_path + path[len(target) :]).lstrip("/"))
+        return None
+
+    def _known(self, path: str) -> KnownFile | None:
+        context = self.around.context
+        real = follow(context, path)
+        fact = context.get(real)
+        if fact is None or fact.kind != "file":
+            return None
+        return KnownFile(context.digest(real), lambda: context.read(real))
+
+    def _run_history(self, argv: tuple[str, ...]) -> str:
         declared = [f"{name}={self.scope.get(name) or ''}" for name in self.scope.args]
         told = [f"|{len(declared)}", *declared] if declared else []
-        step = RunStep(
+        return " ".join(["RUN", *told, *argv, "# buildkit"])
+
+    def _run_step(
+        self,
+        at: ast.Run,
+        argv: tuple[str, ...],
+        inline: tuple[InlineFile, ...],
+        mounts: tuple[MountSpec, ...],
+        workdir: str,
+    ) -> RunStep:
+        env = self.scope.variables
+        return RunStep(
             key=self.tree,
-            created_by=" ".join(["RUN", *told, *argv, "# buildkit"]),
+            created_by=self._run_history(argv),
             text=at.text,
             line=at.span.line,
             argv=argv,
             env=tuple(env.items()),
-            user=config.user,
+            user=self.draft.config.user,
             workdir=workdir,
-            mounts=tuple(mounts),
+            mounts=mounts,
             network=_NETWORKS[at.network],
             privileged=at.security == "insecure",
             inline=inline,
@@ -223,7 +292,6 @@ class StageDraft:
             ),
             secrets=tuple(name for name in env if looks_secret(name)),
         )
-        self._add(step, content)
 
     def _argv(self, command: ast.Command) -> tuple[tuple[str, ...], tuple[InlineFile, ...]]:
         if command.form == "exec":
@@ -292,8 +360,13 @@ class StageDraft:
         items = select(self.around.context, local, parents=step.parents, exclude=step.exclude)
         for item in items:
             self.around.uses(item.source, keys.fact_text(self.around.context, item.source, item.fact))
+        self.site = self.site.copied(step, items, self._known_item)
         fetched = [self.around.remote(source, step) for source in step.sources if source not in local]
         return [*keys.selection(self.around.context, items), *fetched]
+
+    def _known_item(self, item: Selected) -> KnownFile:
+        context, path = self.around.context, item.source
+        return KnownFile(context.digest(path), lambda: context.read(path))
 
     def _destination(self, text: str) -> str:
         """Return the absolute destination, with a ``/`` at its end when it names a directory."""

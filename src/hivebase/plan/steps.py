@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from hivebase.digest import Digest
     from hivebase.oci.model import ImageConfig
+    from hivebase.plan.installs.model import Install
+    from hivebase.plan.pythons import Python
+    from hivebase.plan.wheels import Request, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class RunStep:
         proxies: more environment, from proxy build args that the Dockerfile does not declare; part of neither
             key nor history.
         secrets: names in ``env`` that look like secrets; their values are to be masked in logs.
+        why: why an installation in it is run and not composed; empty when there is none.
     """
 
     key: Digest
@@ -109,6 +113,40 @@ class RunStep:
     inline: tuple[InlineFile, ...] = ()
     proxies: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file of the image whose text planning read where it comes from: ``path`` is absolute in the image."""
+
+    path: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeStep:
+    """Install wheels by adding their layers.
+
+    Attributes:
+        install: what was asked for.
+        python: the interpreter that the plan expects.
+        request: what has to be resolved; None when everything that is installed lies in the image or a mount.
+        resolution: the answer; None as long as nobody has given one.
+        files: what the request was read from; composed only if the image has these very files.
+        run: does the same by running the command; its key is the same.
+    """
+
+    key: Digest
+    created_by: str
+    text: str
+    line: int
+    install: Install
+    python: Python
+    request: Request | None
+    resolution: Resolution | None
+    files: tuple[ReadFile, ...]
+    run: RunStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +201,7 @@ class ConfigStep:
     line: int
 
 
-Step = RunStep | CopyStep | WorkdirStep | ConfigStep
+Step = RunStep | ComposeStep | CopyStep | WorkdirStep | ConfigStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _operands(statement: Node, number: int) -> list[Operand]:
         node, end = waiting.pop()
         body = node.child_by_field_name("body") if node.type == "redirected_statement" else None
         children = node.children
-        if body is not None and _is_chain(body) and not _is_tangled(node):
+        if body is not None and _is_chain(_bare(body)) and not _is_tangled(node):
             # The parser says "(a && b) > file"; the shell says "a && (b > file)".
             waiting.append((body, end))
         elif _is_chain(node):
@@ -138,15 +138,16 @@ def _operands(statement: Node, number: int) -> list[Operand]:
     return found[::-1]
 
 
-def _is_chain(node: Node) -> bool:
-    """Whether ``node`` is ``a && b``, perhaps with a redirection of ``b`` in the parser's peculiar way."""
+def _bare(node: Node) -> Node:
+    """Return ``node`` without the redirections around it."""
     while node.type == "redirected_statement" and (body := node.child_by_field_name("body")) is not None:
         node = body
-    return (
-        node.type == "list"
-        and [child.type for child in node.children][1:2] == ["&&"]
-        and node.child_count == 3
-    )
+    return node
+
+
+def _is_chain(node: Node) -> bool:
+    """Whether ``node`` is ``a && b``."""
+    return node.type == "list" and node.child_count == 3 and node.children[1].type == "&&"
 
 
 def _is_tangled(node: Node) -> bool:

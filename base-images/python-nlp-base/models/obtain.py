@@ -1,6 +1,6 @@
-"""Installs the spaCy pipelines of models.toml: the official wheels, or stand-ins where those cannot be had.
+"""Obtains the wheels of the spaCy pipelines of models.toml: the official ones, or stand-ins where those cannot be had.
 
-Run inside the image: ``python install.py --stand-ins auto`` (or ``never``, which refuses stand-ins).
+Run inside an image with spaCy: ``python obtain.py --stand-ins auto`` (or ``never``, which refuses stand-ins).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import http.client
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-MARKERS = Path("/usr/share/hivebase/stand-ins.d")
 TIMEOUT_SECONDS = 5.0
 _CHUNK = 1 << 20
 _MOST_BYTES = 64 << 20
@@ -97,37 +95,23 @@ def train(model: Model, target: Path) -> Path:
         return write_wheel(nlp, model.name, model.version, Path(work), target)
 
 
-def install(models: list[Model], wheels: Path) -> None:
-    """Install the wheels of ``models`` from the directory ``wheels``, without asking any index."""
-    # By name and not by path, so that no direct_url.json names a directory that is gone.
-    wanted = [f"{model.name}=={model.version}" for model in models]
-    command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-index", "--no-deps"]
-    command += ["--root-user-action", "ignore", "--find-links", str(wheels)]
-    # The host's pip settings may name other places with wheels of these names; what was verified counts.
-    env = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
-    subprocess.run([*command, *wanted], check=True, env={**env, "PIP_CONFIG_FILE": os.devnull})
-
-
 def main() -> int:
     """Run the program; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stand-ins", choices=("auto", "never"), default="auto")
-    parser.add_argument("--markers", type=Path, default=MARKERS, help="where each stand-in leaves its marker file")
+    parser.add_argument("--wheels", type=Path, required=True, help="directory for the wheels")
+    parser.add_argument("--markers", type=Path, required=True, help="directory for a marker file of each stand-in")
     arguments = parser.parse_args()
     models = read_models(HERE / "models.toml")
     allowed = arguments.stand_ins == "auto"
+    arguments.wheels.mkdir(parents=True, exist_ok=True)
+    arguments.markers.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory() as directory:
-            stand_ins = [model for model in models if not obtain(model, Path(directory), stand_ins_allowed=allowed)]
-            install(models, Path(directory))
+        stand_ins = [model for model in models if not obtain(model, arguments.wheels, stand_ins_allowed=allowed)]
     except (UnreachableError, WrongContentError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except subprocess.CalledProcessError as error:
-        print(f"error: pip could not install the pipelines (exit code {error.returncode})", file=sys.stderr)
-        return 1
     for model in stand_ins:
-        arguments.markers.mkdir(parents=True, exist_ok=True)
         text = f"{model.name} {model.version}: trained at build time from own sentences, not the official pipeline\n"
         (arguments.markers / model.name).write_text(text, encoding="utf-8")
     return 0

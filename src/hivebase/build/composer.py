@@ -1,0 +1,326 @@
+"""Does the installations of one build: finds the interpreter, makes the layers, and leaves a receipt.
+
+Layers are made as soon as the build begins, for what the plan says and the bases show; when the step's turn comes, the
+tree is looked at for real. Where it is as expected, which is nearly always, everything is there.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from hivebase.build.local_install import LocalInstall
+from hivebase.build.scratch import scratch
+from hivebase.build.stage import Built, Left
+from hivebase.build.visible import Visible
+from hivebase.digest import Digest
+from hivebase.errors import HivebaseError
+from hivebase.layers.layer import Layer
+from hivebase.layers.tree import resolve
+from hivebase.layers.wheels import templates
+from hivebase.layers.wheels.collisions import refuse_collisions
+from hivebase.layers.wheels.compiler import Compiler
+from hivebase.layers.wheels.facts import FileFacts
+from hivebase.layers.wheels.groups import arrange
+from hivebase.layers.wheels.installed import Distribution, installed
+from hivebase.layers.wheels.maker import LayerMaker
+from hivebase.layers.wheels.places import Places, exceptions
+from hivebase.layers.wheels.probe import (
+    Environment,
+    NotComposableError,
+    configured,
+    externally_managed,
+    probe,
+)
+from hivebase.layers.wheels.receipt import Receipt, write_receipt
+from hivebase.layers.wheels.replace import removal
+from hivebase.plan.config import DEFAULT_PATH
+from hivebase.plan.resolve_pins import normalise, same_version
+from hivebase.progress import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from hivebase.build.projects import Projects
+    from hivebase.layers.indexed import IndexedTree
+    from hivebase.layers.indexed_cache import Indexes
+    from hivebase.layers.snapshots import Snapshots
+    from hivebase.layers.sources import Source
+    from hivebase.layers.wheels.files import WheelFiles
+    from hivebase.layers.wheels.jobs import LayerMade, Place, WheelFacts
+    from hivebase.oci.store import Store
+    from hivebase.plan.installs.model import Install
+    from hivebase.plan.steps import ComposeStep, ImageSource
+    from hivebase.plan.wheels import LockedWheel, Resolution
+    from hivebase.progress import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where an installation goes, as the tree shows it."""
+
+    environment: Environment
+    places: tuple[Place, ...]
+    present: Mapping[str, Distribution]
+    layers: int  # how many of the lowest layers hold the interpreter
+
+
+class Composer:
+    """See the module. Safe between threads; close it after use.
+
+    Args:
+        store: where layers go.
+        indexes: of the store.
+        snapshots: unpacks the layers that hold an interpreter, when one has to compile.
+        files: where wheels come from.
+        projects: builds wheels of local projects.
+        epoch: the time of everything in layers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        indexes: Indexes,
+        snapshots: Snapshots,
+        files: WheelFiles,
+        projects: Projects,
+        epoch: int,
+    ) -> None:
+        self._store = store
+        self._indexes = indexes
+        self._snapshots = snapshots
+        self._files = files
+        self._projects = projects
+        self._epoch = epoch
+        self._stack = ExitStack()
+        self._maker = self._stack.enter_context(LayerMaker(store, indexes, files))
+        self._compilers: dict[tuple[str, ...], Compiler] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End everything that is still going on."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def compose(
+        self,
+        image: str,
+        step: ComposeStep,
+        on: Built,
+        sources: Mapping[ImageSource, Built],
+        context: Callable[[], Source],
+        listener: Listener,
+    ) -> tuple[Left, ...] | None:
+        """Return the layers that ``step`` adds on top of ``on``; None when it has to be run, which is told.
+
+        Raises:
+            HivebaseError: a wheel cannot be had or is not acceptable.
+        """
+        try:
+            with ExitStack() as stack:
+                tree = stack.enter_context(self._indexes.tree(on.layers))
+                target = self._target(step.install, step.run.env, on.layers, tree)
+                self._check(step, tree, target)
+                direct: dict[str, bytes] = {}
+                resolution = step.resolution
+                if resolution is None:
+                    visible = Visible(step.run, tree, sources, context, self._indexes, stack)
+                    local = LocalInstall(self._files, self._projects, visible, listener)
+                    resolution, direct = local.resolve(
+                        step, on.layers, tree, target.environment, target.present
+                    )
+                return self._install(image, step, resolution, direct, on, tree, target, listener)
+        except NotComposableError as error:
+            listener(Event(image, "note", f"line {step.line} is run, not composed: {error}"))
+            return None
+
+    def begin(self, step: ComposeStep, base: Built, before: Sequence[LockedWheel] = ()) -> None:
+        """Start making the layers of ``step``; a wrong guess costs time and nothing else.
+
+        Args:
+            step: of an image that stands on ``base``.
+            base: in the store.
+            before: what is installed on it before this step.
+        """
+        if step.resolution is None:
+            return
+        try:
+            with self._indexes.tree(base.layers) as tree:
+                target = self._target(step.install, step.run.env, base.layers, tree)
+            target = self._later(target, before)
+        except (NotComposableError, HivebaseError):
+            return
+        self._start(self._wanted(step.resolution, target)[0], step.install, target, base.layers)
+
+    def _target(
+        self,
+        install: Install,
+        env: Sequence[tuple[str, str]],
+        layers: Sequence[Layer],
+        tree: IndexedTree,
+    ) -> _Target:
+        facts = FileFacts(self._store, layers, tree)
+        path = dict(env).get("PATH") or DEFAULT_PATH
+        program, module = install.program, install.module
+        if install.tool == "uv" and not program:
+            program = "python3"
+        environment = probe(facts, program, module=module, path=path, profile=install.tool)
+        holders = [tree.inode(resolve(tree, environment.binary))]
+        depth = max((place[0] + 1 for place in holders if place is not None), default=len(layers))
+        return _Target(
+            environment,
+            exceptions(tree, environment.scheme),
+            {item.name: item for item in installed(tree, environment)},
+            depth,
+        )
+
+    def _later(self, target: _Target, before: Sequence[LockedWheel]) -> _Target:
+        """Return what ``target`` will be when ``before`` is installed."""
+        environment, scheme = target.environment, target.environment.scheme
+        present = dict(target.present)
+        for wheel in before:
+            present[wheel.name] = Distribution(wheel.name, wheel.version, "", removable=False)
+            if wheel.name == "pip" and scheme.profile == "pip":
+                template = templates.of_wheel(self._files.get(wheel), wheel.file)
+                environment = replace(environment, scheme=replace(scheme, template=template))
+        return replace(target, environment=environment, present=present)
+
+    def _check(self, step: ComposeStep, tree: IndexedTree, target: _Target) -> None:
+        """Make sure that the plan was made for this tree.
+
+        Raises:
+            NotComposableError: it was not.
+        """
+        scheme = target.environment.scheme
+        if scheme.python != step.python:
+            raise NotComposableError(
+                f"the interpreter is Python {scheme.python.version}, and the plan is for {step.python.version}"
+            )
+        if not scheme.template:
+            raise NotComposableError("this pip writes scripts in a way that hivebase does not know")
+        if externally_managed(tree, target.environment) and not step.install.break_system:
+            raise NotComposableError("the distribution does not let pip install here (EXTERNALLY-MANAGED)")
+        if found := configured(tree, target.environment):
+            raise NotComposableError(f"the image has a pip configuration of its own, {found}")
+        for file in step.files:
+            real = resolve(tree, file.path)
+            entry = tree.lstat(real)
+            if entry is None or entry.kind != "file":
+                raise NotComposableError(f"{file.path} is not the file that the plan was made with")
+            with tree.open(real) as stream:
+                if Digest.of_stream(stream)[0] != file.digest:
+                    raise NotComposableError(f"an earlier step has changed {file.path}")
+
+    def _install(
+        self,
+        image: str,
+        step: ComposeStep,
+        resolution: Resolution,
+        direct: Mapping[str, bytes],
+        on: Built,
+        tree: IndexedTree,
+        target: _Target,
+        listener: Listener,
+    ) -> tuple[Left, ...]:
+        wanted, replaced = self._wanted(resolution, target, direct)
+        if not wanted:
+            return ()
+        started = self._start(wanted, step.install, target, on.layers)
+        left = []
+        if replaced:
+            left.append(self._remove(image, tree, replaced, target, listener))
+        facts: list[WheelFacts] = []
+        for label, future in started:
+            made = future.result()
+            left.append(Left(Layer(made.descriptor, Digest.parse(made.diff_id)), f"hivebase: {label}"))
+            facts += made.wheels
+        refuse_collisions(facts)
+        every = step.install.tool == "uv"
+        receipts = [Receipt(item, every or normalise(item.name) in resolution.requested) for item in facts]
+        layer = write_receipt(
+            receipts, target.environment.scheme, target.places, self._epoch, self._store, self._indexes
+        )
+        return (*left, Left(layer, "hivebase: receipts"))
+
+    def _wanted(
+        self, resolution: Resolution, target: _Target, direct: Mapping[str, bytes] | None = None
+    ) -> tuple[list[LockedWheel], list[Distribution]]:
+        """Return what is to be installed, and what is to be taken away for it.
+
+        What comes from a path is installed again even in the same version, as pip does.
+        """
+        wanted, replaced = [], []
+        for wheel in resolution.wheels:
+            present = target.present.get(wheel.name)
+            again = direct is not None and wheel.name in direct
+            if present is not None and not again and same_version(present.version, wheel.version):
+                continue
+            wanted.append(wheel)
+            if present is not None and present.removable:
+                replaced.append(present)
+        return wanted, replaced
+
+    def _start(
+        self, wanted: Sequence[LockedWheel], install: Install, target: _Target, layers: Sequence[Layer]
+    ) -> list[tuple[str, Future[LayerMade]]]:
+        self._files.prefetch(wanted)
+        compiler: Callable[[], Compiler] | None = None
+        if install.compile:
+            holding = tuple(layers[: target.layers])
+
+            def compiler() -> Compiler:
+                return self._compiler(target.environment.binary, holding)
+
+        scheme = target.environment.scheme
+        return [
+            (group.label, self._maker.make(group, scheme, target.places, self._epoch, compiler))
+            for group in arrange(wanted)
+        ]
+
+    def _compiler(self, binary: str, layers: Sequence[Layer]) -> Compiler:
+        key = (binary, *(str(layer.diff_id) for layer in layers))
+        with self._lock:
+            if key not in self._compilers:
+                work = self._stack.enter_context(scratch(self._store))
+                descriptors = [layer.descriptor for layer in layers]
+                self._compilers[key] = self._stack.enter_context(
+                    Compiler(
+                        lambda: self._snapshots.directories(descriptors, key[1:]),
+                        binary,
+                        self._files.directory,
+                        work,
+                    )
+                )
+            return self._compilers[key]
+
+    def _remove(
+        self,
+        image: str,
+        tree: IndexedTree,
+        replaced: Sequence[Distribution],
+        target: _Target,
+        listener: Listener,
+    ) -> Left:
+        gone = removal(tree, replaced)
+        names = ", ".join(f"{item.name} {item.version}" for item in replaced)
+        listener(
+            Event(image, "note", f"takes {names} away; its {gone.size:,} bytes stay in the layers below")
+        )
+        places, seen = Places(target.places), set[str]()
+        with self._indexes.writer(self._epoch) as writer:
+            for path in gone.paths:
+                for parent in places.entries(path.rpartition("/")[0], seen, self._epoch):
+                    writer.add(parent)
+                writer.whiteout(path)
+            layer = writer.finish()
+        if layer is None:
+            raise NotComposableError(f"nothing of {names} is there")
+        return Left(layer, f"hivebase: without {names}")

@@ -1,0 +1,45 @@
+"""The compiled modules of one wheel in one file: what the compiling sandbox hands over.
+
+A series of records: four bytes of length and the absolute path of the source, four bytes of length and the ``.pyc``
+(PEP 552, checked by time). The file comes from inside a sandbox, so nothing in it is trusted but its bytes as bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from hivebase.errors import BuildError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LENGTH = struct.Struct("<I")
+
+
+def read(path: Path) -> dict[str, bytes]:
+    """Return bytecode by path of the source.
+
+    Raises:
+        BuildError: it is not such a file.
+    """
+    data = path.read_bytes()
+    found: dict[str, bytes] = {}
+    at = 0
+    while at < len(data):
+        fields = []
+        for _ in range(2):
+            end = at + _LENGTH.size
+            length = _LENGTH.unpack_from(data, at)[0] if end <= len(data) else -1
+            if length < 0 or end + length > len(data):
+                raise BuildError("the interpreter of the image did not compile the modules as asked")
+            fields.append(data[end : end + length])
+            at = end + length
+        found[fields[0].decode("utf-8", "surrogateescape")] = fields[1]
+    return found
+
+
+def place(source: str, minor: str) -> str:
+    """Return where the bytecode of ``source`` belongs (PEP 3147): ``a/b.py`` to ``a/__pycache__/b.cpython-311.pyc``."""
+    directory, _, name = source.rpartition("/")
+    return f"{directory}/__pycache__/{name.removesuffix('.py')}.cpython-{minor.replace('.', '')}.pyc"

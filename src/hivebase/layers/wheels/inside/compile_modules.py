@@ -1,0 +1,94 @@
+# Runs inside the sandbox, by the interpreter of the image: compiles the modules of wheels, one process for each wheel.
+#
+# What marshal writes depends on what else the interpreter holds (references to interned names), so each wheel is
+# compiled by a fork of one and the same process, in a fixed order. Lines come in, a number and a job as JSON; the
+# number and how it ended goes out.
+from __future__ import annotations
+
+import gc
+import importlib._bootstrap_external as bootstrap
+import json
+import os
+import select
+import signal
+import sys
+import warnings
+import zipfile
+
+
+def modules(job: dict, wheel: zipfile.ZipFile) -> list[tuple[str, str, bool]]:
+    library = job["roots"]["purelib"]
+    if job["roots"]["platlib"] != library:
+        text = next(wheel.read(name) for name in wheel.namelist() if name.endswith(".dist-info/WHEEL"))
+        if b"root-is-purelib: true" not in text.lower():
+            library = job["roots"]["platlib"]
+    found = []
+    for name in wheel.namelist():
+        if name.endswith(".py"):
+            top, _, rest = name.partition("/")
+            part, _, below = rest.partition("/")
+            script = top.endswith(".data") and part == "scripts"
+            path = job["roots"][part] + "/" + below if top.endswith(".data") else library + "/" + name
+            found.append((path, name, script))
+    return sorted(found)
+
+
+def compile_wheel(job: dict) -> None:
+    with zipfile.ZipFile(job["wheel"]) as wheel, open(job["out"] + ".tmp", "wb") as out:
+        for path, name, script in modules(job, wheel):
+            source = wheel.read(name)
+            if script and source.startswith(b"#!python"):
+                source = job["shebang"].encode("utf-8", "surrogateescape") + source.partition(b"\n")[2]
+            try:
+                code = compile(source, path, "exec", dont_inherit=True)
+            except (SyntaxError, UnicodeError, ValueError, RecursionError, MemoryError, OverflowError):
+                continue
+            bytecode = bootstrap._code_to_timestamp_pyc(code, job["mtime"], len(source))
+            for field in (path.encode("utf-8", "surrogateescape"), bytecode):
+                out.write(len(field).to_bytes(4, "little"))
+                out.write(field)
+    os.rename(job["out"] + ".tmp", job["out"])
+
+
+def serve(most: int) -> None:
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    held, waiting, running, more = b"", [], {}, True
+    while more or waiting or running:
+        while waiting and len(running) < most:
+            line = waiting.pop(0)
+            child = os.fork()
+            if child == 0:
+                status = 1
+                try:
+                    compile_wheel(json.loads(line.partition(b" ")[2]))
+                    status = 0
+                finally:
+                    os._exit(status)
+            running[child] = line.partition(b" ")[0]
+        ready = select.select([wake] + ([0] if more else []), [], [])[0]
+        if wake in ready:
+            try:
+                os.read(wake, 4096)
+            except BlockingIOError:
+                pass
+        while running:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child == 0:
+                break
+            os.write(1, running.pop(child) + (b" 0\n" if status == 0 else b" 1\n"))
+        if 0 in ready:
+            data = os.read(0, 1 << 16)
+            more = bool(data)
+            *lines, held = (held + data).split(b"\n")
+            waiting += lines
+
+
+if __name__ == "__main__":
+    gc.disable()
+    warnings.simplefilter("ignore")
+    os.makedirs("/hivebase-bytecode", exist_ok=True)
+    serve(int(sys.argv[1]))

@@ -1,0 +1,126 @@
+"""Makes the layers of wheels: each once, whoever asks, from the cache where it can."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol, Self
+
+from hivebase.layers.wheels.jobs import LayerJob, LayerMade, WheelJob
+from hivebase.layers.wheels.kept import KeptLayers, layer_key
+from hivebase.layers.wheels.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hivebase.digest import Digest
+    from hivebase.layers.indexed_cache import Indexes
+    from hivebase.layers.wheels.compiler import Compiler
+    from hivebase.layers.wheels.groups import Group
+    from hivebase.layers.wheels.jobs import Place
+    from hivebase.layers.wheels.scheme import Scheme
+    from hivebase.oci.store import Store
+    from hivebase.plan.wheels import LockedWheel
+
+_HERE = 1 << 20
+"""Bytes of wheels below which starting a worker costs more than it saves."""
+
+_THREADS = 16  # they wait: for downloads, for the compiler, for workers
+
+
+class Files(Protocol):
+    """Where wheel files come from: :class:`hivebase.layers.wheels.files.WheelFiles`."""
+
+    def get(self, wheel: LockedWheel, /) -> Path:
+        """Return the verified file, fetching it if need be."""
+
+
+class LayerMaker:
+    """See the module. Safe between threads; close it, or use it as a context manager.
+
+    Args:
+        store: where layers go.
+        indexes: of the store.
+        files: where wheels come from.
+        workers: processes at most; 0 for one per processor.
+    """
+
+    def __init__(self, store: Store, indexes: Indexes, files: Files, workers: int = 0) -> None:
+        self.kept = KeptLayers(store)
+        self._store = store
+        self._indexes = indexes
+        self._files = files
+        self._workers = Workers(store, workers)
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._made: dict[Digest, Future[LayerMade]] = {}
+
+    def make(
+        self,
+        group: Group,
+        scheme: Scheme,
+        places: Sequence[Place],
+        epoch: int,
+        compiler: Callable[[], Compiler] | None,
+    ) -> Future[LayerMade]:
+        """Start making the layer of ``group``, unless it is there or on its way.
+
+        Args:
+            group: the wheels.
+            scheme: where they go.
+            places: of the image's directories.
+            epoch: the time of everything.
+            compiler: for bytecode; called when a wheel has to be compiled. None for no bytecode.
+        """
+        wheels = [(wheel.sha256, wheel.name) for wheel in group.wheels]
+        key = layer_key(wheels, scheme, places, epoch, compiled=compiler is not None)
+        with self._lock:
+            future = self._made.get(key)
+            if future is not None:
+                return future
+            kept = self.kept.get(key)
+            if kept is not None:
+                future = Future()
+                future.set_result(kept)
+            else:
+                self._pool = self._pool or ThreadPoolExecutor(_THREADS, thread_name_prefix="layers")
+                future = self._pool.submit(self._make, key, group, scheme, tuple(places), epoch, compiler)
+            self._made[key] = future
+            return future
+
+    def close(self) -> None:
+        """End everything that is still going on."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _make(
+        self,
+        key: Digest,
+        group: Group,
+        scheme: Scheme,
+        places: tuple[Place, ...],
+        epoch: int,
+        compiler: Callable[[], Compiler] | None,
+    ) -> LayerMade:
+        jobs = []
+        for wheel in group.wheels:
+            path = self._files.get(wheel)
+            compiled = compiler().compile(path, scheme, wheel.name, epoch) if compiler is not None else ""
+            jobs.append(WheelJob(str(path), wheel.file, wheel.name, str(compiled)))
+        job = LayerJob(tuple(jobs), scheme, places, epoch)
+        if sum(wheel.size for wheel in group.wheels) < _HERE:
+            from hivebase.layers.wheels.compose import make_layer  # noqa: PLC0415 -- nothing else here needs it
+
+            made = make_layer(job, self._store, self._indexes)
+        else:
+            made = self._workers.run(job)
+        self.kept.put(key, made)
+        return made
