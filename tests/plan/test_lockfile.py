@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
-from hivebase.plan.lockfile import HiveLock, parse_lock, render_lock, request_key
+from hivebase.plan.lockfile import HiveLock, LockedInput, parse_lock, render_lock, request_key
 from hivebase.plan.wheels import LockedWheel, Request, Resolution
 
 DIGEST = Digest.of(b"x")
@@ -67,6 +67,7 @@ file = "six-1.16.0-py2.py3-none-any.whl"
 sha256 = "{SHA}"
 """
 
+digests = st.binary().map(Digest.of)
 names = st.from_regex(r"[a-z0-9]{1,5}(-[a-z0-9]{1,5})?", fullmatch=True)
 wheels = st.builds(
     lambda name, version, data, size: LockedWheel(
@@ -92,11 +93,16 @@ resolutions = st.one_of(
 @given(
     st.lists(wheels, max_size=4),
     st.dictionaries(st.text(), resolutions, max_size=3),
-    st.dictionaries(st.text(), st.binary().map(Digest.of), max_size=3),
+    st.dictionaries(
+        st.text(),
+        st.builds(LockedInput, digests, st.lists(st.text(), max_size=2).map(tuple)),
+        max_size=3,
+    ),
+    st.dictionaries(st.text(), digests, max_size=3),
 )
-def test_wheels_and_installs_survive_writing(known, installs, inputs):
+def test_wheels_and_installs_survive_writing(known, installs, inputs, outputs):
     """Text and value are the same thing, whatever order things were learned in."""
-    lock = HiveLock({}, inputs=inputs)
+    lock = HiveLock({}, inputs=inputs, outputs=outputs)
     every: dict[str, LockedWheel] = {}
     for text, found in installs.items():
         wheels = tuple(every.setdefault(wheel.sha256, wheel) for wheel in found.wheels)
@@ -112,6 +118,7 @@ def test_wheels_and_installs_survive_writing(known, installs, inputs):
         wheels=dict(reversed(list(lock.wheels.items()))),
         installs=dict(reversed(list(lock.installs.items()))),
         inputs=dict(reversed(inputs.items())),
+        outputs=dict(reversed(outputs.items())),
     )
     assert text == render_lock(backwards)
 
@@ -171,6 +178,8 @@ def test_every_part_of_a_question_counts(name):
         ("[[wheel]]", "[[wheel]]\nsize = -1"),
         ("[[wheel]]", "[[wheel]]\nsize = true"),
         ("[[wheel]]", "[[input]]\npath = 'x'\n[[wheel]]"),
+        ("[[wheel]]", f"[[input]]\npath = 'x'\ndigest = 'sha256:{SHA}'\npythons = 'x'\n[[wheel]]"),
+        ("[[wheel]]", "[[output]]\npath = 'x'\n[[wheel]]"),
         ("[[wheel]]", "[[install]]\nkey = 'x'\n[[wheel]]"),
         ("[[wheel]]", f"[[install]]\nkey = 'sha256:{SHA}'\nwheels = ['{'2' * 64}']\n[[wheel]]"),
         ("[[wheel]]", f"[[install]]\nkey = 'sha256:{SHA}'\nwheels = [1]\n[[wheel]]"),

@@ -12,6 +12,11 @@ It names no host of its own, and no address at all: any mirror may serve a wheel
     [[input]]                       # what `hivebase lock` resolved, so that an edit afterwards is noticed
     path = "base-images/python-grpc-base/requirements.in"
     digest = "sha256:…"
+    pythons = ["3.11 x86_64 glibc 2.36"]
+
+    [[output]]                      # what it wrote
+    path = "base-images/python-grpc-base/requirements.txt"
+    digest = "sha256:…"
 
     [[install]]                     # what an installation asked for, and what it got
     key = "sha256:…"
@@ -30,7 +35,6 @@ It names no host of its own, and no address at all: any mirror may serve a wheel
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from dataclasses import dataclass, field, fields, replace
@@ -39,6 +43,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
 from hivebase.plan.keys import fingerprint
+from hivebase.plan.toml_text import string, tables, value_text
 from hivebase.plan.wheels import LockedWheel, Request, Resolution
 
 if TYPE_CHECKING:
@@ -52,6 +57,19 @@ _USER = re.compile(r"(?<=://)[^/?#\s@]*@")
 
 
 @dataclass(frozen=True, slots=True)
+class LockedInput:
+    """What ``hivebase lock`` read in one place.
+
+    Attributes:
+        digest: of what it says, without comments and layout.
+        pythons: of the images that it was resolved for, as text.
+    """
+
+    digest: Digest
+    pythons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HiveLock:
     """The lock as a value.
 
@@ -60,14 +78,16 @@ class HiveLock:
         others: what else the file says, kept as it stands when the file is written again.
         wheels: by sha256; those of ``installs`` are among them.
         installs: what installations resolved to, by :func:`request_key`.
-        inputs: fingerprint of what was resolved by ``hivebase lock``, by path or place.
+        inputs: what was resolved by ``hivebase lock``, by path or place.
+        outputs: digest of each file that it wrote, by path.
     """
 
     pins: dict[tuple[str, str], Digest]
     others: str = ""
     wheels: Mapping[str, LockedWheel] = field(default_factory=dict)
     installs: Mapping[Digest, Resolution] = field(default_factory=dict)
-    inputs: Mapping[str, Digest] = field(default_factory=dict)
+    inputs: Mapping[str, LockedInput] = field(default_factory=dict)
+    outputs: Mapping[str, Digest] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> Self:
@@ -141,7 +161,8 @@ def parse_lock(text: str, path: str = FILE_NAME) -> HiveLock:
             raise UsageError(f"two wheels have the hash {wheel.sha256}", where=path, hint=_ANEW)
     installs = dict(_install(entry, wheels, path) for entry in _entries(document, "install", path))
     inputs = dict(_input(entry, path) for entry in _entries(document, "input", path))
-    return HiveLock(pins, _toml_of(document), wheels, installs, inputs)
+    outputs = dict(_output(entry, path) for entry in _entries(document, "output", path))
+    return HiveLock(pins, tables(document), wheels, installs, inputs, outputs)
 
 
 _ANEW = "run 'hivebase lock'; after a merge, take either side of the file first"
@@ -206,23 +227,44 @@ def _are_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _input(entry: Any, path: str) -> tuple[str, Digest]:
+def _input(entry: Any, path: str) -> tuple[str, LockedInput]:
+    match entry:
+        case {"path": str(place), "digest": str(digest), **more}:
+            pythons = more.pop("pythons", [])
+            if _are_texts(pythons) and not more:
+                return place, LockedInput(Digest.parse(digest), tuple(pythons))
+    raise UsageError(
+        "an [[input]] entry needs path and digest, and may have pythons",
+        where=path,
+        why=f"found {entry!r}"[:500],
+        hint=_ANEW,
+    )
+
+
+def _output(entry: Any, path: str) -> tuple[str, Digest]:
     match entry:
         case {"path": str(place), "digest": str(digest)}:
             return place, Digest.parse(digest)
-    raise UsageError("an [[input]] entry needs path and digest", where=path, why=f"found {entry!r}"[:500])
+    raise UsageError(
+        "an [[output]] entry needs path and digest", where=path, why=f"found {entry!r}"[:500], hint=_ANEW
+    )
 
 
 def render_lock(lock: HiveLock) -> str:
     """Return the text of ``lock``: equal locks, equal text."""
     wheels = {wheel for found in lock.installs.values() for wheel in found.wheels} | set(lock.wheels.values())
     blocks = [
-        f"[[base]]\nref = {_string(ref)}\nplatform = {_string(platform)}\ndigest = {_string(digest)}\n"
+        f"[[base]]\nref = {string(ref)}\nplatform = {string(platform)}\ndigest = {string(digest)}\n"
         for (ref, platform), digest in sorted(lock.pins.items())
     ]
     blocks += [
-        f"[[input]]\npath = {_string(place)}\ndigest = {_string(digest)}\n"
-        for place, digest in sorted(lock.inputs.items())
+        f"[[input]]\npath = {string(place)}\ndigest = {string(found.digest)}\n"
+        + (f"pythons = {value_text(list(found.pythons))}\n" if found.pythons else "")
+        for place, found in sorted(lock.inputs.items())
+    ]
+    blocks += [
+        f"[[output]]\npath = {string(place)}\ndigest = {string(digest)}\n"
+        for place, digest in sorted(lock.outputs.items())
     ]
     blocks += [_install_text(key, found) for key, found in sorted(lock.installs.items())]
     blocks += [_wheel_text(wheel) for wheel in sorted(wheels)]
@@ -232,11 +274,11 @@ def render_lock(lock: HiveLock) -> str:
 
 
 def _install_text(key: str, found: Resolution) -> str:
-    lines = ["[[install]]", f"key = {_string(key)}"]
+    lines = ["[[install]]", f"key = {string(key)}"]
     if found.impure:
-        lines.append(f"impure = {_string(found.impure)}")
+        lines.append(f"impure = {string(found.impure)}")
     if found.requested:
-        lines.append(f"requested = {_value(sorted(found.requested))}")
+        lines.append(f"requested = {value_text(sorted(found.requested))}")
     if found.wheels:
         # The hash is what counts; the name is for those who read a change.
         named = [f'  "{wheel.sha256}",  # {wheel.name} {wheel.version}' for wheel in found.wheels]
@@ -247,32 +289,7 @@ def _install_text(key: str, found: Resolution) -> str:
 def _wheel_text(wheel: LockedWheel) -> str:
     lines = [
         "[[wheel]]",
-        *(f"{name} = {_string(getattr(wheel, name))}" for name in ("name", "version", "file", "sha256")),
+        *(f"{name} = {string(getattr(wheel, name))}" for name in ("name", "version", "file", "sha256")),
         *([f"size = {wheel.size}"] if wheel.size else []),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _string(text: str) -> str:
-    """Write a TOML basic string: JSON's, but in plain Unicode, since TOML knows no surrogate pairs."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _toml_of(document: dict[str, Any]) -> str:
-    """Write the tables that this module does not interpret, in a canonical order, as inline values."""
-    return "".join(f"{_string(key)} = {_value(value)}\n" for key, value in sorted(document.items()))
-
-
-def _value(value: Any) -> str:
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{_string(k)} = {_value(v)}" for k, v in sorted(value.items())) + "}"
-        case list():
-            return "[" + ", ".join(_value(v) for v in value) + "]"
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case str():
-            return _string(value)
-    return str(value)  # dates and times: str() is RFC 3339
