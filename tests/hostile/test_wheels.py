@@ -219,6 +219,15 @@ HEADERS = {
     "an extra field of three bytes": (spoilt(local={"extra": b"\1\0\0"}), "extra fields"),
     "zip64 missing": (spoilt(central={"size": make.WIDE}), "zip64"),
     "zip64 missing in the local header": (spoilt(local={"size": make.WIDE}), "zip64"),
+    "zip64 in the central header only": (
+        spoilt(local={"size": make.WIDE}, central={"size": make.WIDE, "extra": wide(12)}),
+        "zip64",
+    ),
+    "zip64 beside another size": (spoilt(local={"size": 5, "extra": wide(12, 14)}), "zip64"),
+    "zip64 beside another compressed size": (
+        spoilt(local={"compressed": 5, "extra": wide(12, 14)}),
+        "zip64",
+    ),
     "zip64 without a number": (spoilt(central={"extra": wide()}), "zip64"),
     "zip64 for nothing": (spoilt(central={"extra": wide(12)}), "zip64"),
     "zip64 with too much": (spoilt(central={"size": make.WIDE, "extra": wide(12, 14)}), "zip64"),

@@ -244,7 +244,10 @@ class Composer:
             facts += made.wheels
         refuse_collisions(facts)
         every = step.install.tool == "uv"
-        receipts = [Receipt(item, every or normalise(item.name) in resolution.requested) for item in facts]
+        receipts = [
+            Receipt(item, every or name in resolution.requested, direct.get(name, b""))
+            for item, name in ((item, normalise(item.name)) for item in facts)
+        ]
         layer = write_receipt(
             receipts, target.environment.scheme, target.places, self._epoch, self._store, self._indexes
         )

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,10 @@ class ConflictError(UsageError):
     code = "conflict"
 
     def __init__(self, text: str, no_wheels: Sequence[str]) -> None:
-        super().__init__("no versions satisfy all requirements", why=text)
+        hint = ""
+        if "has no publish time" in text:
+            hint = "an index does not tell when files were uploaded; exclude-newer cannot be used with it"
+        super().__init__("no versions satisfy all requirements", why=text, hint=hint)
         self.text = text
         self.no_wheels = tuple(no_wheels)
 
@@ -62,6 +65,7 @@ class Question:
         no_index: only ``find_links`` count.
         offline: nobody is asked; what uv has kept must do.
         exclude_newer: as uv takes it; empty for no limit of ours.
+        refresh: packages of which the index is asked again; ``*`` for all.
         environ: more variables, for indexes (not options, which everybody on the machine could read).
     """
 
@@ -74,6 +78,7 @@ class Question:
     no_index: bool = False
     offline: bool = False
     exclude_newer: str = ""
+    refresh: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -129,6 +134,23 @@ class Uv:
             raise _failure(redact(done.stderr.decode("utf-8", "replace")), done.returncode)
         return parse_pylock(done.stdout.decode("utf-8", "replace"))
 
+    def compile_again(self, question: Question) -> tuple[Package, ...]:
+        """Do as :meth:`compile`, without asking indexes where uv has kept all that it needs.
+
+        For questions about what was resolved a moment ago: a third of the time.
+        """
+        try:
+            return self.compile(replace(question, offline=True, refresh=()))
+        except ConflictError as error:
+            if _OFFLINE not in error.text:
+                raise
+        except UnreachableError:
+            pass
+        return self.compile(replace(question, refresh=()))
+
+
+_OFFLINE = "needs to be downloaded"
+
 
 def find_uv() -> Path:
     """Return the uv that came with hivebase, else the one on PATH.
@@ -181,6 +203,7 @@ def _arguments(question: Question, *, no_index: bool) -> list[str]:
         *(["--no-index"] if question.no_index or no_index else []),
         *(["--offline"] if question.offline else []),
         *(["--exclude-newer", question.exclude_newer] if question.exclude_newer else []),
+        *("--refresh" if name == "*" else f"--refresh-package={name}" for name in question.refresh),
     ]
 
 

@@ -20,6 +20,7 @@ from hivebase.errors import HivebaseError, InterruptedByUserError, UsageError
 VERBS = {
     "build": "Build images of the hive, in dependency order.",
     "plan": "Show what a build would do, and why.",
+    "lock": "Resolve what all images install, and write it down.",
     "graph": "Show which image stands on which.",
     "images": "List the images in the local store.",
     "tree": "Show the hierarchy with sizes.",

@@ -49,6 +49,16 @@ class BaseTable(msgspec.Struct, frozen=True):
     mode: Literal["auto", "registry", "bootstrap"] = "auto"
 
 
+class LockTable(msgspec.Struct, frozen=True):
+    """``[lock]``: how versions are chosen.
+
+    Attributes:
+        exclude_newer: releases younger than that do not count (``7 days``), or all after a date; as uv takes it.
+    """
+
+    exclude_newer: str = ""
+
+
 class Budget(msgspec.Struct, frozen=True):
     """``[budget]``: the most layers an image may have."""
 
@@ -62,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True):
     hive: HiveTable = HiveTable()
     group: tuple[Group, ...] = ()
     base: BaseTable = BaseTable()
+    lock: LockTable = LockTable()
     budget: Budget = Budget()
     policy: dict[str, Any] = {}
     registry: dict[str, Any] = {}

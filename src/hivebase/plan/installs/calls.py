@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PIP = re.compile(r"(?:.*/)?pip(?:3(?:\.[0-9]+)?)?", re.ASCII | re.DOTALL)
 _PYTHON = re.compile(r"(?:.*/)?python(?:3(?:\.[0-9]+)?)?", re.ASCII | re.DOTALL)
-_OTHER_PYTHON = re.compile(r"(?:.*/)?(?:python|pypy|pip)[0-9.]*[a-z]?", re.ASCII | re.DOTALL)
+_OTHER_PYTHON = re.compile(r"(?:python|pypy|pip)[0-9.]*[a-z]?", re.ASCII)
 _UV = re.compile(r"(?:.*/)?uv", re.DOTALL)
 _SETTLING = frozenset({"install", "sync"})
 
@@ -69,33 +69,36 @@ def find(words: Sequence[Word]) -> Call | None:
     """
     if not words:
         return None
+    call = _direct(words)
+    if call is None:
+        _refuse_started(words)
+    return call
+
+
+def _direct(words: Sequence[Word]) -> Call | None:
+    """Return the installation of a command that is pip, Python or uv itself."""
     name = words[0].text
     if _PIP.fullmatch(name):
         return _pip(words[1:], name, module=False)
     if _PYTHON.fullmatch(name):
         return _python(words)
-    if _UV.fullmatch(name) and (call := _uv(words)):
-        return call
-    if name.rpartition("/")[2] in _STARTERS or _OTHER_PYTHON.fullmatch(name):
-        _refuse_started(words)
-    return None
+    return _uv(words) if _UV.fullmatch(name) else None
 
 
 def _refuse_started(words: Sequence[Word]) -> None:
     """Raise ``RefusedError`` when one command starts another one, and that one installs."""
     texts = [word.text for word in words[:_DEEPEST]]
-    if _OTHER_PYTHON.fullmatch(texts[0]) and "install" in texts and ("pip" in texts or "pip" in texts[0]):
-        raise RefusedError("program", f"{texts[0][:40]} is no pip or Python that is known")
-    for start in range(1, len(texts)):
-        if (
-            _PIP.fullmatch(texts[start]) or _PYTHON.fullmatch(texts[start]) or _UV.fullmatch(texts[start])
-        ) and (_is_install(words[start:])):
-            raise RefusedError("wrapper", f"it is started by {texts[0][:40]}")
+    name = texts[0].rpartition("/")[2]
+    if _OTHER_PYTHON.fullmatch(name) and "install" in texts and ("pip" in texts or "pip" in name):
+        if not _PIP.fullmatch(name) and not _PYTHON.fullmatch(name):
+            raise RefusedError("program", f"{name[:40]} is no pip or Python that is known")
+    elif name in _STARTERS and any(_is_install(words[start:]) for start in range(1, len(texts))):
+        raise RefusedError("wrapper", f"it is started by {name}")
 
 
 def _is_install(words: Sequence[Word]) -> bool:
     try:
-        return find(words) is not None
+        return _direct(words) is not None
     except RefusedError:
         return True
 

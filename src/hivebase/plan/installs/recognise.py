@@ -245,11 +245,11 @@ class _Split:
         script = self.script
         operands = script.operands
         last = max(self.installs)
-        tail = min(last + 1, len(operands) - 1)
-        if not script.is_gapless(0, tail):
+        if not script.is_gapless():
             raise RefusedError("shell-syntax", "the commands around it are not understood")
-        if any(operands[number].statement in script.background for number in range(tail + 1)):
-            raise RefusedError("shell-state", "it, or a command before it, runs in the background")
+        if script.background or (not self.bash and b"&>" in script.source):
+            # Shells other than bash read "a &> b" as "a &" and "> b".
+            raise RefusedError("shell-state", "it, or a command beside it, runs in the background")
         self._check_ends(operands[last].statement)
         for number in range(self.front, len(operands)):
             if number in self.installs:
@@ -261,7 +261,7 @@ class _Split:
                     "shell-state", "another command uses $$, $! or $_, which belong to one shell"
                 )
             if number < last:
-                if found := leaves_behind(operand.node, text, bash=self.bash):
+                if found := leaves_behind(operand.node, text):
                     raise RefusedError("shell-state", f"a command before it {found}")
                 if self.errexit and not is_plain(operand.node):
                     raise RefusedError("shell-state", "a compound command before it stands under set -e")
@@ -294,7 +294,6 @@ class _Split:
             parts.append(self.installs[number])
             begin = number + 1
         if begin < len(script.operands):
-            # To the end of the text: what follows the last operand may belong to it, as a heredoc does.
-            text = script.text(script.operands[begin].start, len(script.source)).rstrip()
+            text = script.text(script.operands[begin].start, script.operands[-1].end)
             parts.append(Command(settings + text))
         return tuple(parts)

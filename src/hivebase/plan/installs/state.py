@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAMES_TEXT = """
 . alias bg bind break builtin cd chdir complete continue coproc declare dirs disown enable eval exec exit
 export fc fg function getopts hash jobs kill let local logout mapfile popd pushd read readarray readonly
-return select set shift shopt source suspend times trap typeset ulimit umask unalias unset wait
+return select set shift shopt source suspend time times trap typeset ulimit umask unalias unset wait
 """
 _NAMES = frozenset(_NAMES_TEXT.split())
 _STARTS_PROCESSES = frozenset(
@@ -50,16 +50,13 @@ case_statement function_definition negated_command do_group
 _COMPOUND = frozenset(_COMPOUND_TEXT.split())
 
 
-def leaves_behind(node: Node, text: str, *, bash: bool) -> str:
+def leaves_behind(node: Node, text: str) -> str:
     """Return what ``node`` does to its shell that commands after it may see, or an empty string.
 
     Args:
         node: one operand of a chain.
         text: its text.
-        bash: the shell is bash; others read ``&>`` as ``&`` and ``>``.
     """
-    if not bash and "&>" in text:
-        return "leaves a process running"
     if _DAEMON.search(text):
         return "leaves a process running"
     for inner in descendants(node):
