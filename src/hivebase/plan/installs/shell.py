@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Parser
 
-# The parser takes time that grows with the square of the operators that do not fit together. Scripts have
-# dozens of them, those that somebody writes against us have thousands.
-_OPERATORS = re.compile(rb"[()<>|&;{}\[\]$`'\"=!]")
+# The parser takes time that grows with the square of the operators and keywords that do not fit together.
+# Scripts have dozens of them, those that somebody writes against us have thousands.
+_OPERATORS = re.compile(
+    rb"[()<>|&;{}\[\]$`'\"=!]|\b(?:case|do|done|elif|else|esac|fi|for|function|if|in|select|then|until|while)\b"
+)
 _MOST_OPERATORS = 1000
 # Linux gives a program no argument that is longer (MAX_ARG_STRLEN), so that no shell ever sees such a script.
 _LONGEST = (1 << 17) - 1
