@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hivebase.plan.select import Selected
     from hivebase.plan.steps import CopyStep, RunStep, WorkdirStep
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever the same plan would give other layers; every key changes with it."""
 
 _UNKEYED = frozenset({"key", "created_by", "text", "line", "proxies", "why"})
