@@ -46,7 +46,8 @@ class ConflictError(UsageError):
         hint = ""
         if "has no publish time" in text:
             hint = "an index does not tell when files were uploaded; exclude-newer cannot be used with it"
-        super().__init__("no versions satisfy all requirements", why=text, hint=hint)
+        why = text.removeprefix("Because ")  # the message says it already
+        super().__init__("no versions satisfy all requirements", why=why, hint=hint)
         self.text = text
         self.no_wheels = tuple(no_wheels)
 
@@ -272,7 +273,9 @@ def _failure(text: str, code: int) -> UsageError | SystemFaultError:
     if said.startswith("No solution found"):
         explained = "\n    ".join(said.splitlines()[1:])
         return ConflictError(explained, sorted(set(_NO_WHEELS.findall(said))))
-    if "parse" in said and code == 2:
+    if "invalid value" in said and code == 2:
+        return UsageError("uv does not take a setting", why=said.splitlines()[0])
+    if "parse requirement" in said:
         return UsageError(
             "a requirement cannot be read",
             why="\n    ".join(said.splitlines()[1:]) or said,
