@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from hivebase.build.failures import told
 from hivebase.build.images import finish, publish
@@ -56,24 +56,34 @@ class ImageResult:
     stand_ins: tuple[str, ...] = ()
 
 
+class Hands(Protocol):
+    """What an execution asks of an engine: :class:`hivebase.build.engine.Engine`."""
+
+    @property
+    def indexes(self) -> Indexes:
+        """Shows layers without unpacking them."""
+
+    def doer(self, image: str, /) -> Doer:
+        """Return what does the steps of one image."""
+
+
 @dataclass(slots=True)
 class Execution:
     """One run of :func:`execute`: everything its jobs share.
 
     Attributes:
+        engine: does the steps.
         refs: reference in the store by image name.
         ready: manifest of each image that is planned as cached, by name.
         bases: external images by their name in ``StagePlan.needs_external``.
-        doer: returns the engine's hands for one image.
         forced: images whose steps are all done again.
     """
 
     store: Store
-    indexes: Indexes
+    engine: Hands
     refs: Mapping[str, str]
     ready: Mapping[str, Descriptor]
     bases: Mapping[str, Base]
-    doer: Callable[[str], Doer]
     epoch: int
     forced: frozenset[str]
     listener: Listener = silent
@@ -157,7 +167,7 @@ class Execution:
 
             builder = StageBuilder(
                 self.store,
-                self.doer(plan.name),
+                self.engine.doer(plan.name),
                 plan.name,
                 self.epoch,
                 plan.name not in self.forced,
@@ -170,7 +180,7 @@ class Execution:
         return run
 
     def _publish(self, plan: ImagePlan, stages: Mapping[int, StagePlan], built: Built) -> Built:
-        names = stand_ins(self.store, self.indexes, built)
+        names = stand_ins(self.store, lambda: self.engine.indexes, built)
         descriptor = finish(
             self.store, plan, built, base=self._base(plan, stages), epoch=self.epoch, stand_ins=names
         )

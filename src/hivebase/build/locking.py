@@ -187,7 +187,11 @@ class Locking:
             if item.output
         }
         wheels = {
-            wheel.sha256: wheel for part in parts.values() for found in part.values() for wheel in found
+            # Not every index tells a size; what another one told stays.
+            wheel.sha256: wheel if wheel.size else self._lock.wheels.get(wheel.sha256, wheel)
+            for part in parts.values()
+            for found in part.values()
+            for wheel in found
         }
         kept = {
             key: found

@@ -60,7 +60,7 @@ class Projects:
         epoch: the time that wheels get.
     """
 
-    def __init__(  # noqa: PLR0913 -- a sandbox and a cache need that much
+    def __init__(
         self,
         store: Store,
         snapshots: Snapshots,

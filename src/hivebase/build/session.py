@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -39,14 +39,10 @@ from hivebase.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from hivebase.build.composer import Composer
     from hivebase.build.execute import ImageResult
-    from hivebase.build.stage import Doer
     from hivebase.build.wheel_source import WheelSource
     from hivebase.build.workspace import Workspace
     from hivebase.layers.fetch import RemoteFiles
-    from hivebase.layers.indexed_cache import Indexes
-    from hivebase.layers.snapshots import Snapshots
     from hivebase.oci.model import Descriptor, Platform
     from hivebase.oci.store import Store
     from hivebase.plan.hive import HiveImage
@@ -182,36 +178,34 @@ class Session:
         Raises:
             InterruptedByUserError: Ctrl-C.
         """
-        from hivebase.build.begin import begin  # noqa: PLC0415
-        from hivebase.build.execute import Execution  # noqa: PLC0415 -- a plan alone needs no engine
+        from hivebase.build.engine import Engine  # noqa: PLC0415 -- a plan alone needs no engine
+        from hivebase.build.execute import Execution  # noqa: PLC0415
         from hivebase.build.scratch import sweep  # noqa: PLC0415
-        from hivebase.layers.indexed_cache import Indexes  # noqa: PLC0415
-        from hivebase.layers.snapshots import Snapshots  # noqa: PLC0415
 
         sweep(self.store)
-        snapshots = self._stack.enter_context(Snapshots(self.store))
-        indexes = Indexes(self.store, snapshots)
-        composer = self._composer(indexes, snapshots)
+        engine = Engine(
+            self.store,
+            lambda name: self.context(self.workspace.hive.image(name)),
+            self.cancel,
+            self.options.secrets,
+            self._remote,
+            self._wheels,
+            self.options.allow_insecure,
+        )
         forced = {item.name for item in plans if any(reason.code == "FORCED" for reason in item.reasons)}
         execution = Execution(
             self.store,
-            indexes,
+            engine,
             {item.name: self.reference(item.name) for item in plans},
             self._ready,
             self._bases,
-            self._doers(snapshots, indexes, composer),
             self.epoch,
             frozenset(forced),
             self.listener,
         )
-        with self.store.lease():
-            if composer is not None:
-                begin(composer, plans, self._bases)
-            try:
-                results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
-            finally:
-                if composer is not None:
-                    composer.close()
+        with closing(engine), self.store.lease():
+            engine.begin(plans, self._bases)
+            results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
         self._remember_hashes()
         return results
 
@@ -248,17 +242,6 @@ class Session:
                 # They save time in the next build; this one has succeeded without them.
                 self.listener(Event(name, "note", f"the context's digests are not kept: {error}"))
 
-    def _composer(self, indexes: Indexes, snapshots: Snapshots) -> Composer | None:
-        if self._wheels is None or not self.options.compose:
-            return None
-        from hivebase.build.composer import Composer  # noqa: PLC0415 -- only where something is composed
-        from hivebase.build.projects import Projects  # noqa: PLC0415
-        from hivebase.layers.sandbox import host  # noqa: PLC0415
-
-        files = self._wheels.files
-        projects = Projects(self.store, snapshots, files, host.collect(os.environ), self.cancel, DEFAULT)
-        return Composer(self.store, indexes, snapshots, files, projects, DEFAULT)
-
     def _resolve(self, plans: Sequence[ImagePlan]) -> bool:
         """Answer what the lock does not; tell whether there was anything."""
         from hivebase.build.questions import open_questions  # noqa: PLC0415 -- seldom anything is open
@@ -270,33 +253,6 @@ class Session:
             known = [*self.workspace.hive.lock.wheels.values(), *self._answers.lock.wheels.values()]
             self._remember(request, self._wheels.resolver.resolve(request, python, known))
         return True
-
-    def _doers(
-        self, snapshots: Snapshots, indexes: Indexes, composer: Composer | None
-    ) -> Callable[[str], Doer]:
-        from hivebase.build.embedded import Embedded  # noqa: PLC0415 -- a plan alone needs no engine
-        from hivebase.layers.sandbox import host  # noqa: PLC0415
-
-        configuration = host.collect(os.environ)
-
-        def doer(name: str) -> Doer:
-            image = self.workspace.hive.image(name)
-            return Embedded(
-                self.store,
-                snapshots,
-                indexes,
-                name,
-                lambda: self.context(image),
-                DEFAULT,
-                self.cancel,
-                configuration,
-                self.options.secrets,
-                self._remote,
-                self.options.allow_insecure,
-                composer,
-            )
-
-        return doer
 
     def _inputs(self) -> PlanInputs:
         return PlanInputs(

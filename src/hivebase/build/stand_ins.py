@@ -9,6 +9,8 @@ from hivebase.layers.tree import resolve
 from hivebase.oci.model import chain_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hivebase.build.stage import Built
     from hivebase.layers.indexed_cache import Indexes
     from hivebase.oci.store import Store
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _RECORDS = "stand-ins"
 
 
-def stand_ins(store: Store, indexes: Indexes, built: Built) -> tuple[str, ...]:
+def stand_ins(store: Store, indexes: Callable[[], Indexes], built: Built) -> tuple[str, ...]:
     """Return the names of the stand-ins in ``built``, sorted.
 
     Remembered by ChainID, so that an image whose layers are all known is not looked into again.
@@ -26,7 +28,7 @@ def stand_ins(store: Store, indexes: Indexes, built: Built) -> tuple[str, ...]:
     key = chain_ids(built.diff_ids)[-1]
     record = store.record(_RECORDS, key)
     if record is None:
-        with indexes.tree(built.layers) as tree:
+        with indexes().tree(built.layers) as tree:
             directory = resolve(tree, MARKERS)
             entry = tree.lstat(directory)
             names = tree.listdir(directory) if entry is not None and entry.kind == "dir" else []

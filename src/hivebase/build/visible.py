@@ -32,7 +32,7 @@ class Visible:
         stack: keeps what is opened.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a step sees comes from six places
+    def __init__(
         self,
         step: RunStep,
         tree: IndexedTree,

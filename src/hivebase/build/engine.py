@@ -1,0 +1,124 @@
+"""The embedded engine of one build, made when the first step has to be done: a build without work needs none of it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hivebase.build.epoch import DEFAULT
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hivebase.build.bases import Base
+    from hivebase.build.composer import Composer
+    from hivebase.build.embedded import Embedded
+    from hivebase.build.secrets import Secrets
+    from hivebase.build.wheel_source import WheelSource
+    from hivebase.layers.context import Context
+    from hivebase.layers.fetch import RemoteFiles
+    from hivebase.layers.indexed_cache import Indexes
+    from hivebase.layers.sandbox.host import HostConfiguration
+    from hivebase.layers.snapshots import Snapshots
+    from hivebase.oci.store import Store
+    from hivebase.plan.steps import ImagePlan
+
+
+@dataclass
+class Engine:
+    """Close it after use.
+
+    Attributes:
+        store: where everything goes.
+        context: returns the build context of an image.
+        cancel: stops what is running.
+        secrets: for mounts of that type.
+        remote: fetches for ADD.
+        wheels: fetches wheels; None composes nothing.
+        allow_insecure: whether ``RUN --security=insecure`` may run.
+    """
+
+    store: Store
+    context: Callable[[str], Context]
+    cancel: threading.Event
+    secrets: Secrets
+    remote: RemoteFiles | None
+    wheels: WheelSource | None
+    allow_insecure: bool
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """The unpacked layers of the store; no other process removes any until the engine is closed."""
+        from hivebase.layers.snapshots import Snapshots  # noqa: PLC0415 -- see the module
+
+        return self._stack.enter_context(Snapshots(self.store))
+
+    @cached_property
+    def indexes(self) -> Indexes:
+        """The indexes of the store's layers."""
+        from hivebase.layers.indexed_cache import Indexes  # noqa: PLC0415
+
+        return Indexes(self.store, self.snapshots)
+
+    @cached_property
+    def host(self) -> HostConfiguration:
+        """What steps see of this machine."""
+        from hivebase.layers.sandbox import host  # noqa: PLC0415
+
+        return host.collect(os.environ)
+
+    @cached_property
+    def composer(self) -> Composer | None:
+        """What does installations."""
+        if self.wheels is None:
+            return None
+        from hivebase.build.composer import Composer  # noqa: PLC0415
+        from hivebase.build.projects import Projects  # noqa: PLC0415
+
+        files = self.wheels.files
+        projects = Projects(self.store, self.snapshots, files, self.host, self.cancel, DEFAULT)
+        return self._stack.enter_context(
+            Composer(self.store, self.indexes, self.snapshots, files, projects, DEFAULT)
+        )
+
+    def begin(self, plans: Sequence[ImagePlan], bases: Mapping[str, Base]) -> None:
+        """Start what need not wait for its turn.
+
+        Args:
+            plans: parents first.
+            bases: external images by their name in ``StagePlan.needs_external``.
+        """
+        if self.wheels is None or all(plan.action == "cached" for plan in plans):
+            return
+        from hivebase.build.begin import begin  # noqa: PLC0415
+
+        if self.composer is not None:
+            begin(self.composer, plans, bases)
+
+    def doer(self, image: str) -> Embedded:
+        """Return the hands for the steps of one image."""
+        from hivebase.build.embedded import Embedded  # noqa: PLC0415
+
+        return Embedded(
+            self.store,
+            self.snapshots,
+            self.indexes,
+            image,
+            lambda: self.context(image),
+            DEFAULT,
+            self.cancel,
+            self.host,
+            self.secrets,
+            self.remote,
+            self.allow_insecure,
+            self.composer,
+        )
+
+    def close(self) -> None:
+        """End what is still going on, and let other processes remove unpacked layers again."""
+        self._stack.close()
