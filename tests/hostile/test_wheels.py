@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,6 +160,17 @@ def test_a12_an_end_record_inside_the_end_record(tmp_path):
 
 # One header against the other.
 
+
+def _at_the_end() -> bytes:
+    """Return a wheel with a local header of which only the signature is before the end of the file."""
+
+    def made(offset: int) -> bytes:
+        *most, last = GOOD.all()
+        return make.archive(*most, replace(last, central={"comment": b"PK\3\4", "offset": offset}))
+
+    return made(len(made(0)) - 22 - 4)
+
+
 SECOND_NAME = make.extra(0x7075, b"\1" + struct.pack("<I", zlib.crc32(MODULE.encode())) + b"evil.py")
 DESCRIBED = GOOD.replacing(MODULE, descriptor=12).members[0].local_bytes()[-12:]
 DISAGREE = "disagrees with the central directory"
@@ -173,6 +185,7 @@ HEADERS = {
     "sizes left out without a descriptor": (spoilt(local={"crc": 0, "size": 0, "compressed": 0}), DISAGREE),
     "no local header": (spoilt(local={"signature": b"PK\3\5"}), "is not where"),
     "an offset behind the end": (spoilt(central={"offset": 1 << 20}), "is not where"),
+    "an offset to the last bytes": (_at_the_end(), "is not where"),
     "an offset into the directory": (spoilt(central={"offset": len(GOOD.bytes()) - 100}), "is not where"),
     "no central header": (spoilt(central={"signature": b"PK\1\3"}), "central directory is damaged"),
     "a name that leaves the directory": (
@@ -260,6 +273,10 @@ HEADERS = {
     ),
     "a descriptor and something more": (spoilt(descriptor=16, after=b"123"), "descriptor"),
     "a directory with content": (GOOD.adding(make.member("d/", b"hidden")).bytes(), "directory with content"),
+    "a directory with content and no mode": (
+        GOOD.adding(make.member("d/", b"hidden", mode=0)).bytes(),
+        "directory with content",
+    ),
     "a directory with a stream": (
         GOOD.adding(make.member("d/", method=8, stream=b"\3\0hidden")).bytes(),
         "directory with content",

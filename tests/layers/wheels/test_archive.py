@@ -94,6 +94,18 @@ def test_a_bomb_is_inflated_no_further_than_it_claims(tmp_path):
             next(archive.pieces(archive.members[0]))
 
 
+@pytest.mark.parametrize("more", [b"x", b"\0" * 9, b"x" * 999])
+def test_what_follows_a_stream_is_found_wherever_input_was_cut(tmp_path, monkeypatch, more):
+    """Also where the stream ends with a piece of input."""
+    data = b"content" * 50
+    stream = make.deflate(data)
+    with opened(tmp_path, make.archive(make.member("a", data, stream=stream + more))) as archive:
+        for size in (1, len(stream) - 1, len(stream), len(stream) + 1, 1 << 18):
+            monkeypatch.setattr("hivebase.layers.wheels.archive._INPUT", size)
+            with pytest.raises(CorruptContentError, match="follows its end"):
+                list(archive.pieces(archive.members[0]))
+
+
 WIDE = {"size": make.WIDE, "compressed": make.WIDE}
 PLAIN = make.member("a", b"content")
 SIZES = (len(PLAIN.data), len(PLAIN.stored()))

@@ -30,6 +30,28 @@ def test_all_parts():
     assert names.parse("x-1-py3-none-any.whl").build == (0, "")
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "x__y-1-py3-none-any.whl",
+        "_x-1-py3-none-any.whl",
+        "x_-1-py3-none-any.whl",
+        "é-1-py3-none-any.whl",
+        "x-1-py3-none-any.zip",
+        "x-one-py3-none-any.whl",
+        "x-1-b1-py3-none-any.whl",
+        "x-1-1!-py3-none-any.whl",
+        "x-1--none-any.whl",
+        "x-1-py3-none-any..linux_x86_64.whl",
+        "x-1-py3-none.whl",
+    ],
+)
+def test_what_is_no_file_name(file):
+    """Each part has its own grammar."""
+    with pytest.raises(CorruptContentError, match="rename the file"):
+        names.parse(file)
+
+
 PART = st.text("aA1._+!-é", min_size=0, max_size=6)
 TAG = st.sampled_from(["py3", "cp311", "none", "any", "py2.py3", "Linux_x86_64"])
 
