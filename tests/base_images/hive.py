@@ -61,7 +61,7 @@ def locked(image: str) -> dict[str, tuple[str, ...]]:
     text = (BASE_IMAGES / image / "requirements.txt").read_text()
     found: dict[str, tuple[str, ...]] = {}
     for entry in re.split(r"(?m)^(?=[a-z0-9])", text):
-        if entry.strip():
+        if entry.strip() and not entry.startswith("#"):
             found[entry.split()[0]] = tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry))
     return found
 

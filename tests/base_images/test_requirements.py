@@ -8,7 +8,11 @@ from itertools import combinations
 
 import pytest
 from packaging.requirements import Requirement
-from tests.base_images.hive import BASE_IMAGES, PARENTS, PROMISED, locked, versions
+from tests.base_images.hive import BASE_IMAGES, PARENTS, PROMISED, ROOT, locked, versions
+
+from hivebase.build.lock_check import read_outputs, stale
+from hivebase.build.lock_inputs import inputs_of
+from hivebase.build.workspace import open_workspace
 
 IMAGES = tuple(PARENTS)
 
@@ -42,7 +46,20 @@ def test_every_pin_has_hashes_and_nothing_names_an_address(image):
     """Any mirror can serve it, and no mirror can change it."""
     assert all(locked(image).values())
     text = (BASE_IMAGES / image / "requirements.txt").read_text()
-    assert re.findall(r"(?m)https?://|^-|@ ", text) == []
+    assert re.findall(r"(?m)://|^-|@ ", text) == []
+
+
+def test_the_locks_are_those_of_the_hive():
+    """Nothing was edited since they were written, and the hive's own lock has the same files."""
+    workspace = open_workspace(ROOT)
+    lock = workspace.hive.lock
+    inputs = inputs_of(workspace, lambda _image: None)
+    assert [f"base-images/{image}/requirements.in" for image in sorted(IMAGES)] == [i.path for i in inputs]
+    assert stale(inputs, lock, read_outputs(ROOT, lock.outputs)) == []
+    for image in IMAGES:
+        for pin, hashes in locked(image).items():
+            wheels = [lock.wheels[sha256] for sha256 in hashes]
+            assert {pin} == {f"{wheel.name}=={wheel.version}" for wheel in wheels}
 
 
 @pytest.mark.parametrize(("one", "other"), tuple(combinations(IMAGES, 2)))

@@ -137,6 +137,17 @@ def test_again_changes_nothing(hive, index):
     assert not hive.stale()
 
 
+def test_a_size_that_is_known_stays_known(hive, index):
+    """Whichever index is asked the next time."""
+    lib = index.add("lib", "1.0")
+    hive.image("a", "lib\n")
+    hive.lock()
+    index.sizes = False
+    hive.environ["UV_CACHE_DIR"] = str(hive.root.parent / "another")
+    assert ((), []) == hive.lock()
+    assert {lib.sha256: lib} == read_lock(hive.root).wheels
+
+
 def test_versions_of_files_that_others_wrote_stay(hive, index):
     """The first lock of a hive keeps what its images have."""
     one = index.add("lib", "1.0")
