@@ -51,6 +51,9 @@ class FakeEngine:
 
     copy = run
 
+    def compose(self, step, on, sources, listener):
+        """Leave it to run()."""
+
     def workdir(self, step, on):
         """Pretend that every directory is there."""
 
@@ -96,6 +99,15 @@ def reference(name: str) -> str:
     return f"team/{name}:1"
 
 
+@dataclass
+class _Hands:
+    indexes: Indexes
+    engine: FakeEngine
+
+    def doer(self, image: str, /) -> FakeEngine:
+        return self.engine
+
+
 def execute(store: Store, engine: FakeEngine, *plans: ImagePlan, **fields: Any) -> dict[str, ImageResult]:
     """Build ``plans``; return the results by name."""
     cancel = fields.pop("cancel", None) or threading.Event()
@@ -103,5 +115,5 @@ def execute(store: Store, engine: FakeEngine, *plans: ImagePlan, **fields: Any) 
     plain: dict[str, Any] = {"ready": {}, "bases": {}, "epoch": 0, "forced": frozenset(), **fields}
     refs = {plan.name: reference(plan.name) for plan in plans}
     with Snapshots(store) as snapshots, store.lease():
-        execution = Execution(store, Indexes(store, snapshots), refs, doer=lambda _: engine, **plain)
+        execution = Execution(store, _Hands(Indexes(store, snapshots), engine), refs, **plain)
         return {result.name: result for result in execution.run(plans, workers, cancel)}

@@ -42,7 +42,7 @@ CHANGES: dict[str, object] = {
     "keep_git_dir": True,
     "path": "/y",
 }
-UNKEYED = {"key", "created_by", "text", "line", "proxies"}
+UNKEYED = {"key", "created_by", "text", "line", "proxies", "why"}
 FIELDS = [
     (step, field.name)
     for step in (RUN, COPY, WORKDIR)
