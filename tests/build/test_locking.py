@@ -144,7 +144,7 @@ def test_a_size_that_is_known_stays_known(hive, index):
     hive.lock()
     index.sizes = False
     hive.environ["UV_CACHE_DIR"] = str(hive.root.parent / "another")
-    assert ((), []) == hive.lock()
+    assert hive.lock() == ((), [])
     assert {lib.sha256: lib} == read_lock(hive.root).wheels
 
 

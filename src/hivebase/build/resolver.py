@@ -30,10 +30,12 @@ class Resolver:
     Args:
         uv: asks the indexes.
         addresses: learns where the wheels are, so that nobody asks again to download them.
+        exclude_newer: of the hive's ``[lock]``.
     """
 
-    def __init__(self, uv: Uv, addresses: Addresses) -> None:
+    def __init__(self, uv: Uv, addresses: Addresses, exclude_newer: str = "") -> None:
         self._uv = uv
+        self._exclude_newer = exclude_newer
         self._addresses = addresses
 
     def resolve(self, request: Request, python: Python, preferences: Iterable[LockedWheel]) -> Resolution:
@@ -58,6 +60,7 @@ class Resolver:
             request.deps,
             request.pre,
             request.no_index,
+            exclude_newer=self._exclude_newer,
             environ=index_variables(request),
         )
         try:
