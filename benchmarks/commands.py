@@ -52,20 +52,16 @@ class Runner:
             start = log.tell()
             log.write(f"$ {' '.join(command)}\n".encode())
             log.flush()
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(self.env), cwd=cwd
+            )
+            code: object
             try:
-                done = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=dict(self.env),
-                    cwd=cwd,
-                    check=False,
-                    timeout=self.timeout,
-                )
-                code: object = done.returncode
+                code = process.wait(self.timeout)
             except subprocess.TimeoutExpired:
                 code = f"none after {self.timeout:.0f} s"
+            finally:
+                end(process)
         if code != 0:
             with self.log.open("rb") as log:
                 log.seek(start)
@@ -95,6 +91,17 @@ class Runner:
         if done.returncode:
             raise BenchError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-_TAIL:]}")
         return done.stdout
+
+
+def end(process: subprocess.Popen[bytes], ask: int = signal.SIGTERM) -> None:
+    """End a program that was started here, if it still runs: politely first, so that it can tidy up."""
+    if process.poll() is None:
+        process.send_signal(ask)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(_STOP_SECONDS)
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -166,10 +173,8 @@ def daemon(
             time.sleep(0.05)
         yield process
     finally:
-        with contextlib.suppress(OSError):
-            stop(process) if stop else process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_STOP_SECONDS)
+        if stop is not None:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                stop(process)
+                process.wait(_STOP_SECONDS)
+        end(process)

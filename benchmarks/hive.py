@@ -143,12 +143,10 @@ class Tree:
         """Change one line of a service's module."""
         edit(self.root / "services" / service / "service.py", variants.next_revision)
 
-    def patch(self, old: Wheel, new: Wheel) -> None:
-        """Move the pin of a project from one wheel to another, wherever it is pinned."""
+    def patch(self, wheel: Wheel) -> None:
+        """Pin the version of ``wheel`` wherever its project is pinned."""
         for path in self.bases.rglob("requirements*.txt"):
-            edit(path, lambda text: variants.repin(text, new))
-        if (self.root / _LOCK).exists():
-            edit(self.root / _LOCK, lambda text: variants.repin_lock(text, old, new))
+            edit(path, lambda text: variants.repin(text, wheel))
 
 
 _WHO = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -145,10 +144,8 @@ class Course:
     def _patch(self, target: Registry) -> None:
         wheels = protobuf_wheels(self.side)
         times = []
-        for number, (old, new) in enumerate(itertools.pairwise(wheels)):
-            if number == self.repeat:
-                break
-            self.side.tree.patch(old, new)
+        for number, wheel in enumerate(wheels[1 : self.repeat + 1]):
+            self.side.patch(wheel)
             times.append(seconds(self.side.hive))
             if number == 0:
                 before = target.stored()

@@ -51,22 +51,6 @@ def repin(requirements: str, new: Wheel) -> str:
     )
 
 
-def repin_lock(lock: str, old: Wheel, new: Wheel) -> str:
-    """Return the text of ``hivebase.lock`` with ``new`` in place of ``old``, wherever the latter is named.
-
-    It is edited as text, a TOML table at a time, so that it need not know what else the lock says.
-    """
-    tables = re.split(r"(?m)^(?=\[)", lock)
-    return "".join(
-        table.replace(old.file_name, new.file_name)
-        .replace(old.sha256, new.sha256)
-        .replace(f'"{old.version}"', f'"{new.version}"')
-        if old.file_name in table
-        else table
-        for table in tables
-    )
-
-
 def next_revision(module: str) -> str:
     """Return a service's module with one line changed."""
     return re.sub(r"(?m)^REVISION = (\d+)$", lambda match: f"REVISION = {int(match[1]) + 1}", module)

@@ -26,7 +26,17 @@ UV = "0.13.9"
 """The version of uv with which the tuned Dockerfiles install."""
 
 _PYTHON = "3.11"
-_GLIBC = range(5, 37)  # Debian 12 has 2.36
+_GLIBC = range(36, 4, -1)  # Debian 12 has 2.36; what comes first is preferred, as pip does in the image
+
+_PLATFORMS = [
+    *(f"manylinux_2_{minor}" for minor in _GLIBC if minor >= 17),
+    "manylinux2014",
+    *(f"manylinux_2_{minor}" for minor in _GLIBC if 12 <= minor < 17),
+    "manylinux2010",
+    *(f"manylinux_2_{minor}" for minor in _GLIBC if minor < 12),
+    "manylinux1",
+    "linux",
+]
 
 
 def cache_directory() -> Path:
@@ -51,7 +61,7 @@ def gather(bases: Path, directory: Path, log: Path) -> None:
 
 
 def _download(runner: Runner, directory: Path, content: bytes, *what: object) -> None:
-    stamp = directory / f".{hashlib.sha256(content).hexdigest()[:16]}"
+    stamp = directory / f".{hashlib.sha256(content + repr(list(_tags())).encode()).hexdigest()[:16]}"
     if stamp.exists():
         return
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", directory]
@@ -63,7 +73,7 @@ def _tags() -> Iterator[str]:
     """Yield the options that make pip choose wheels for the base image, whatever Python runs the benchmark."""
     machine = platform.machine()
     yield from ("--only-binary", ":all:", "--implementation", "cp", "--python-version", _PYTHON)
-    for name in [*(f"manylinux_2_{minor}" for minor in _GLIBC), "manylinux2014", "manylinux2010", "linux"]:
+    for name in _PLATFORMS:
         yield from ("--platform", f"{name}_{machine}")
 
 

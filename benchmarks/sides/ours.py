@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.registry import Registry
+    from benchmarks.variants import Wheel
 
 _OWN_SETTINGS = ("PIP_", "UV_", "HIVEBASE_", "APT_", "DOCKER_")
 _LANGUAGE = {"LC_ALL": "C.UTF-8", "CI": "true"}
@@ -63,6 +64,9 @@ class Ours(Side):
 
     def build(self, images: Iterable[str]) -> None:
         self._build(self.tree.root, *images)
+
+    def patch(self, wheel: Wheel) -> None:
+        self.runner.run("-C", self.tree.root, "lock", "-P", f"{wheel.project}=={wheel.version}")
 
     def hive(self) -> None:
         self._build(self.tree.root)

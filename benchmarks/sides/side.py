@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.mirror import Mirror
     from benchmarks.registry import Registry
+    from benchmarks.variants import Wheel
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ class Side(abc.ABC):
     def running(self) -> AbstractContextManager[object]:
         """Return what must run while this side builds."""
         return contextlib.nullcontext()
+
+    def patch(self, wheel: Wheel) -> None:
+        """Pin another version of a project; what a developer does before the build, so it is not measured."""
+        self.tree.patch(wheel)
 
     def hive(self) -> None:
         """Build the bases and the services."""
