@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-_TOOL = re.compile(r"(?<![\w.-])(?:pip[0-9.]*|uv)(?![\w-])", re.ASCII)
+_TOOL = re.compile(r"(?<![\w.-])(?:pip[0-9.]*|uv)(?![\w-])|-mpip\b", re.ASCII)
 _LIKE_AN_INSTALL = re.compile(
-    r"(?<![\w.-])(?:pip[0-9.]*|uv[\"']?\s+(?:\S+\s+){0,4}?pip)[\"']?\s+(?:\S+\s+){0,8}?(?:install|sync)(?!\S)",
+    r"(?<![\w.-])(?:pip[0-9.]*|uv[\"']?\s+(?:[^\s;&|]+\s+){0,4}?pip)[\"']?\s+(?:[^\s;&|]+\s+){0,8}?(?:install|sync)(?!\S)",
     re.ASCII,
 )
 _SHELL = re.compile(r"(?:.*/)?(sh|ash|dash|bash)", re.DOTALL)
@@ -174,7 +174,10 @@ def _install(script: Script, operand: Operand, env: Mapping[str, str], workdir: 
         simple_command(text, env, simple)
     except RefusedError:
         # A word, a redirection or a pipe that cannot be worked out; what stands before it tells what it is.
-        if operand.node.type in _WITH_A_COMMAND_FIRST and _is_install(simple):
+        kind = operand.node.type
+        if (kind == "command" and _LIKE_AN_INSTALL.search(text)) or (
+            kind in _REDIRECTED and _is_install(simple)
+        ):
             raise
     else:
         if operand.node.type == "command":
@@ -185,7 +188,7 @@ def _install(script: Script, operand: Operand, env: Mapping[str, str], workdir: 
     return None
 
 
-_WITH_A_COMMAND_FIRST = frozenset({"command", "redirected_statement", "pipeline"})
+_REDIRECTED = frozenset({"command", "redirected_statement", "pipeline"})
 _KINDS = {
     "if_statement": "an if",
     "for_statement": "a loop",
@@ -245,11 +248,11 @@ class _Split:
         script = self.script
         operands = script.operands
         last = max(self.installs)
-        if not script.is_gapless():
-            raise RefusedError("shell-syntax", "the commands around it are not understood")
         if script.background or (not self.bash and b"&>" in script.source):
             # Shells other than bash read "a &> b" as "a &" and "> b".
             raise RefusedError("shell-state", "it, or a command beside it, runs in the background")
+        if not script.is_gapless():
+            raise RefusedError("shell-syntax", "the commands around it are not understood")
         self._check_ends(operands[last].statement)
         for number in range(self.front, len(operands)):
             if number in self.installs:

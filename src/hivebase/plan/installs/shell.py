@@ -137,7 +137,7 @@ def _operands(statement: Node, number: int) -> list[Operand]:
     while waiting:
         node, end = waiting.pop()
         body = node.child_by_field_name("body") if node.type == "redirected_statement" else None
-        children = node.children
+        children = _children(node)
         if body is not None and _is_chain(_bare(body)) and not _is_tangled(node):
             # The parser says "(a && b) > file"; the shell says "a && (b > file)".
             waiting.append((body, end))
@@ -146,6 +146,10 @@ def _operands(statement: Node, number: int) -> list[Operand]:
         else:
             found.append(Operand(node, node.start_byte, end, number))
     return found[::-1]
+
+
+def _children(node: Node) -> list[Node]:
+    return [child for child in node.children if child.type != "comment"]
 
 
 def _bare(node: Node) -> Node:
@@ -157,7 +161,7 @@ def _bare(node: Node) -> Node:
 
 def _is_chain(node: Node) -> bool:
     """Whether ``node`` is ``a && b``."""
-    return node.type == "list" and node.child_count == 3 and node.children[1].type == "&&"
+    return node.type == "list" and [child.type for child in _children(node)[1:]][:1] == ["&&"]
 
 
 def _is_tangled(node: Node) -> bool:

@@ -41,7 +41,8 @@ _NODES = {
 _FORKS = frozenset({"subshell", "command_substitution", "process_substitution", "pipeline"})
 # The number of the shell itself, of its last child, and the last word of the command before.
 _OF_ONE_SHELL = re.compile(r"\$(?:\{?(?:[$!]|_(?![A-Za-z0-9_])|BASHPID))")
-_ARITHMETIC = re.compile(r"(?<![=!<>])=(?!=)")
+_ASSIGNING = frozenset({"=", "+=", "-=", "*=", "/=", "%=", "<<=", ">>=", "&=", "^=", "|=", "**="})
+_WITH_VARIABLES = frozenset({"expansion", "arithmetic_expansion", "compound_statement"})
 _QUOTES = str.maketrans("", "", "'\"\\")
 _COMPOUND_TEXT = """
 list subshell compound_statement if_statement while_statement for_statement c_style_for_statement
@@ -72,10 +73,12 @@ def leaves_behind(node: Node, text: str) -> str:
 def _one(node: Node) -> str:
     if node.type == "variable_assignment" and node.parent is not None and node.parent.type != "command":
         return "sets a variable"
-    if node.type in {"arithmetic_expansion", "expansion"} and _ARITHMETIC.search(_text(node)):
-        return "sets a variable"
-    if node.type == "compound_statement" and _text(node).startswith("((") and _ARITHMETIC.search(_text(node)):
-        return "sets a variable"
+    if node.type in _ASSIGNING:  # ${A=1}, $((A+=1)), ((A=1)); in [ a = b ] it is a comparison
+        container = node.parent
+        while container is not None and container.type.endswith("_expression"):
+            container = container.parent
+        if container is not None and container.type in _WITH_VARIABLES:
+            return "sets a variable"
     return _command(node) if node.type == "command" else ""
 
 

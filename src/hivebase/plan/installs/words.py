@@ -43,6 +43,7 @@ class Simple:
 
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^\]]*\])?(\+?)=", re.ASCII)
+# The shell joins continued lines before it reads names, so that a name may go on in the next line.
 _NAME = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})", re.ASCII)
 _PLAIN = re.compile(r"[^\s'\"\\$`|&;<>(){}*?\[~#\x00-\x1f\x7f]+")
 _QUOTED = re.compile(r"[^\"\\$`]+")
@@ -239,6 +240,8 @@ class _Reader:
         name = match[1] or match[2]
         if name not in self.env or name in _SHELLS_OWN or name in self.out.assignments:
             raise RefusedError("variable", f"the value of ${name} is not known before it runs")
+        if match[1] and self.text.startswith("\\\n", match.end()):
+            raise RefusedError("variable", "the name of a variable may go on in the next line")
         self.at = match.end()
         return self.env[name]
 
