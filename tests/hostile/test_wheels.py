@@ -479,6 +479,10 @@ RECORDS = {
         recorded(lambda text: text.replace(SHA256, SHA256[:-1] + "!")),
         "malformed",
     ),
+    "a hash with strangers that decoders skip": (
+        recorded(lambda text: text.replace(SHA256, SHA256[:20] + "!!!!" + SHA256[20:])),
+        "malformed hash",
+    ),
     "the wrong hash": (
         recorded(lambda text: text.replace(SHA256, make.row("", b"answer = 43\n")[1])),
         "not the file that its RECORD lists",
