@@ -23,8 +23,9 @@ from hivebase.layers.wheels import templates
 from hivebase.layers.wheels.collisions import refuse_collisions
 from hivebase.layers.wheels.compiler import Compiler
 from hivebase.layers.wheels.facts import FileFacts
-from hivebase.layers.wheels.groups import arrange
+from hivebase.layers.wheels.groups import arrange, together
 from hivebase.layers.wheels.installed import Distribution, installed
+from hivebase.layers.wheels.jobs import Requested
 from hivebase.layers.wheels.maker import LayerMaker
 from hivebase.layers.wheels.places import Places, exceptions
 from hivebase.layers.wheels.probe import (
@@ -34,7 +35,7 @@ from hivebase.layers.wheels.probe import (
     externally_managed,
     probe,
 )
-from hivebase.layers.wheels.receipt import Receipt, write_receipt
+from hivebase.layers.wheels.receipt import write_receipt
 from hivebase.layers.wheels.replace import removal
 from hivebase.plan.config import DEFAULT_PATH
 from hivebase.plan.resolve_pins import normalise, same_version
@@ -56,6 +57,10 @@ if TYPE_CHECKING:
     from hivebase.plan.steps import ComposeStep, ImageSource
     from hivebase.plan.wheels import LockedWheel, Resolution
     from hivebase.progress import Listener
+
+
+_SMALL = 4 << 20
+"""Bytes of wheels up to which an installation of local ones is a single layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ class Composer:
             target = self._later(target, before)
         except (NotComposableError, HivebaseError):
             return
-        self._start(self._wanted(step.resolution, target)[0], step.install, target, base.layers)
+        self._start(self._wanted(step.resolution, target)[0], step.install, target, base.layers, {})
 
     def _target(
         self,
@@ -233,24 +238,25 @@ class Composer:
         wanted, replaced = self._wanted(resolution, target, direct)
         if not wanted:
             return ()
-        started = self._start(wanted, step.install, target, on.layers)
-        left = []
-        if replaced:
-            left.append(self._remove(image, tree, replaced, target, listener))
+        every = step.install.tool == "uv"
+        asked = {
+            wheel.name: Requested(every or wheel.name in resolution.requested, direct.get(wheel.name, b""))
+            for wheel in wanted
+        }
+        # What was made here is nobody else's: one layer will do.
+        whole = step.resolution is None and sum(wheel.size for wheel in wanted) < _SMALL
+        started = self._start(wanted, step.install, target, on.layers, asked if whole else {})
+        left = [self._remove(image, tree, replaced, target, listener)] if replaced else []
         facts: list[WheelFacts] = []
         for label, future in started:
             made = future.result()
             left.append(Left(Layer(made.descriptor, Digest.parse(made.diff_id)), f"hivebase: {label}"))
             facts += made.wheels
         refuse_collisions(facts)
-        every = step.install.tool == "uv"
-        receipts = [
-            Receipt(item, every or name in resolution.requested, direct.get(name, b""))
-            for item, name in ((item, normalise(item.name)) for item in facts)
-        ]
-        layer = write_receipt(
-            receipts, target.environment.scheme, target.places, self._epoch, self._store, self._indexes
-        )
+        if whole:
+            return tuple(left)
+        scheme, receipts = target.environment.scheme, [(item, asked[normalise(item.name)]) for item in facts]
+        layer = write_receipt(receipts, scheme, target.places, self._epoch, self._store, self._indexes)
         return (*left, Left(layer, "hivebase: receipts"))
 
     def _wanted(
@@ -272,8 +278,14 @@ class Composer:
         return wanted, replaced
 
     def _start(
-        self, wanted: Sequence[LockedWheel], install: Install, target: _Target, layers: Sequence[Layer]
+        self,
+        wanted: Sequence[LockedWheel],
+        install: Install,
+        target: _Target,
+        layers: Sequence[Layer],
+        receipts: Mapping[str, Requested],
     ) -> list[tuple[str, Future[LayerMade]]]:
+        """Start making layers; with ``receipts``, all is one layer and they are in it."""
         self._files.prefetch(wanted)
         compiler: Callable[[], Compiler] | None = None
         if install.compile:
@@ -283,9 +295,20 @@ class Composer:
                 return self._compiler(target.environment.binary, holding)
 
         scheme = target.environment.scheme
+        groups = together(wanted) if receipts else arrange(wanted)
         return [
-            (group.label, self._maker.make(group, scheme, target.places, self._epoch, compiler))
-            for group in arrange(wanted)
+            (
+                group.label,
+                self._maker.make(
+                    group,
+                    scheme,
+                    target.places,
+                    self._epoch,
+                    compiler,
+                    tuple(receipts[wheel.name] for wheel in group.wheels) if receipts else (),
+                ),
+            )
+            for group in groups
         ]
 
     def _compiler(self, binary: str, layers: Sequence[Layer]) -> Compiler:

@@ -57,8 +57,8 @@ class Compiler:
         self._thread: threading.Thread | None = None
         self._ended: HivebaseError | None = None
 
-    def compile(self, wheel: Path, scheme: Scheme, name: str, epoch: int) -> Path:
-        """Compile all modules of ``wheel``; return the file of :mod:`hivebase.layers.wheels.bytecode`.
+    def compile(self, wheel: Path, scheme: Scheme, name: str, epoch: int) -> Future[Path]:
+        """Begin to compile all modules of ``wheel``, into a file of :mod:`hivebase.layers.wheels.bytecode`.
 
         Args:
             wheel: a verified file below the directory of wheels.
@@ -66,13 +66,13 @@ class Compiler:
             name: of the distribution, for its headers.
             epoch: the modification time that the sources will have.
 
-        Raises:
-            HivebaseError: the interpreter cannot be run, or failed.
+        The future raises HivebaseError where the interpreter cannot be run, or failed.
         """
         future: Future[Path] = Future()
         with self._lock:
             if self._ended is not None:
-                raise self._ended
+                future.set_exception(self._ended)
+                return future
             if self._thread is None:
                 self._start()
             self._count += 1
@@ -94,7 +94,7 @@ class Compiler:
                     line = line[os.write(self._jobs, line) :]
             except OSError:
                 pass  # the sandbox has ended, which is told to all who wait
-        return future.result()
+        return future
 
     def close(self) -> None:
         """End the sandbox."""

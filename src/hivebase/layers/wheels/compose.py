@@ -16,13 +16,14 @@ from hivebase.layers.wheels.layout import lay_out, record_text, row_of
 from hivebase.layers.wheels.metadata import read_contents
 from hivebase.layers.wheels.passthrough import PassthroughWriter
 from hivebase.layers.wheels.places import Places
+from hivebase.layers.wheels.receipt import receipt_files
 from hivebase.tar import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hivebase.layers.indexed_cache import Indexes
-    from hivebase.layers.wheels.jobs import LayerJob, WheelJob
+    from hivebase.layers.wheels.jobs import LayerJob, Requested, WheelJob
     from hivebase.layers.wheels.layout import Layout, Row
     from hivebase.layers.wheels.metadata import WheelContents
     from hivebase.layers.wheels.scheme import Scheme
@@ -43,6 +44,8 @@ def make_layer(job: LayerJob, store: Store, indexes: Indexes) -> LayerMade:
         writer = PassthroughWriter(blob, recorder.add)
         composer = _Composer(job, writer, Places(job.places), set())
         facts = tuple(composer.wheel(wheel) for wheel in job.wheels)
+        for item, requested in zip(facts, job.receipts, strict=False):
+            composer.receipt(item, requested)
         layer = writer.finish()
     indexes.keep(layer, recorder.finish(str(layer.diff_id)))
     return LayerMade(layer.descriptor, str(layer.diff_id), writer.size, facts)
@@ -89,6 +92,11 @@ class _Composer:
                 self._write(bytecode.place(source, scheme.python.minor), 0o644, compiled[source])
         rows = [*layout.rows, *_bytecode_rows(layout, compiled, scheme)]
         return _facts(contents, layout, rows, scheme)
+
+    def receipt(self, facts: WheelFacts, requested: Requested) -> None:
+        """Add the receipt of one wheel."""
+        for name, data in sorted(receipt_files(facts, requested, self.job.scheme).items()):
+            self._write(f"{facts.dist_info}/{name}", 0o644, data)
 
     def _write(self, path: str, mode: int, data: bytes) -> None:
         entry = self._entry(path, mode, len(data))

@@ -42,6 +42,18 @@ class WheelJob(msgspec.Struct, array_like=True, frozen=True):
     bytecode: str = ""
 
 
+class Requested(msgspec.Struct, array_like=True, frozen=True):
+    """Who asked for a wheel.
+
+    Attributes:
+        itself: it was asked for itself, and so has a file ``REQUESTED`` (PEP 376).
+        direct_url: content of ``direct_url.json`` (PEP 610), empty for what came from an index.
+    """
+
+    itself: bool
+    direct_url: bytes = b""
+
+
 class LayerJob(msgspec.Struct, array_like=True, frozen=True):
     """One layer to make of one or several wheels.
 
@@ -50,12 +62,14 @@ class LayerJob(msgspec.Struct, array_like=True, frozen=True):
         scheme: where they go.
         places: what of the image's directories counts.
         epoch: modification time of everything, seconds since 1970.
+        receipts: for each wheel, to write its receipt into the same layer; none to leave that to others.
     """
 
     wheels: tuple[WheelJob, ...]
     scheme: Scheme
     places: tuple[Place, ...]
     epoch: int
+    receipts: tuple[Requested, ...] = ()
 
 
 class WheelFacts(msgspec.Struct, array_like=True, frozen=True):

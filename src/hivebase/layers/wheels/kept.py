@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hivebase.digest import Digest
-    from hivebase.layers.wheels.jobs import Place
+    from hivebase.layers.wheels.jobs import Place, Requested
     from hivebase.layers.wheels.scheme import Scheme
     from hivebase.oci.store import Store
 
@@ -30,7 +30,13 @@ _SUM = hashlib.sha256().digest_size
 
 
 def layer_key(
-    wheels: Sequence[tuple[str, str]], scheme: Scheme, places: Sequence[Place], epoch: int, *, compiled: bool
+    wheels: Sequence[tuple[str, str]],
+    scheme: Scheme,
+    places: Sequence[Place],
+    epoch: int,
+    receipts: Sequence[Requested] = (),
+    *,
+    compiled: bool,
 ) -> Digest:
     """Return what a layer of wheels depends on.
 
@@ -39,6 +45,7 @@ def layer_key(
         scheme: where they go.
         places: of the image's directories.
         epoch: the time of everything.
+        receipts: that are in the layer.
         compiled: whether there is bytecode; only then the build of the interpreter counts.
     """
     python = scheme.python
@@ -51,6 +58,7 @@ def layer_key(
         [[place.path, place.mode, place.uid, place.gid, place.link] for place in places],
         epoch,
         [python.version, python.build] if compiled else None,
+        *([[item.itself, item.direct_url] for item in receipts]),
     )
 
 

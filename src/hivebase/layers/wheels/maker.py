@@ -6,6 +6,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, Self
 
+import msgspec
+
 from hivebase.layers.wheels.jobs import LayerJob, LayerMade, WheelJob
 from hivebase.layers.wheels.kept import KeptLayers, layer_key
 from hivebase.layers.wheels.workers import Workers
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from hivebase.layers.indexed_cache import Indexes
     from hivebase.layers.wheels.compiler import Compiler
     from hivebase.layers.wheels.groups import Group
-    from hivebase.layers.wheels.jobs import Place
+    from hivebase.layers.wheels.jobs import Place, Requested
     from hivebase.layers.wheels.scheme import Scheme
     from hivebase.oci.store import Store
     from hivebase.plan.wheels import LockedWheel
@@ -63,6 +65,7 @@ class LayerMaker:
         places: Sequence[Place],
         epoch: int,
         compiler: Callable[[], Compiler] | None,
+        receipts: tuple[Requested, ...] = (),
     ) -> Future[LayerMade]:
         """Start making the layer of ``group``, unless it is there or on its way.
 
@@ -72,9 +75,10 @@ class LayerMaker:
             places: of the image's directories.
             epoch: the time of everything.
             compiler: for bytecode; called when a wheel has to be compiled. None for no bytecode.
+            receipts: for each wheel, to have its receipt in the same layer.
         """
         wheels = [(wheel.sha256, wheel.name) for wheel in group.wheels]
-        key = layer_key(wheels, scheme, places, epoch, compiled=compiler is not None)
+        key = layer_key(wheels, scheme, places, epoch, receipts, compiled=compiler is not None)
         with self._lock:
             future = self._made.get(key)
             if future is not None:
@@ -85,7 +89,9 @@ class LayerMaker:
                 future.set_result(kept)
             else:
                 self._pool = self._pool or ThreadPoolExecutor(_THREADS, thread_name_prefix="layers")
-                future = self._pool.submit(self._make, key, group, scheme, tuple(places), epoch, compiler)
+                future = self._pool.submit(
+                    self._make, key, group, LayerJob((), scheme, tuple(places), epoch, receipts), compiler
+                )
             self._made[key] = future
             return future
 
@@ -102,20 +108,19 @@ class LayerMaker:
         self.close()
 
     def _make(
-        self,
-        key: Digest,
-        group: Group,
-        scheme: Scheme,
-        places: tuple[Place, ...],
-        epoch: int,
-        compiler: Callable[[], Compiler] | None,
+        self, key: Digest, group: Group, job: LayerJob, compiler: Callable[[], Compiler] | None
     ) -> LayerMade:
-        jobs = []
-        for wheel in group.wheels:
-            path = self._files.get(wheel)
-            compiled = compiler().compile(path, scheme, wheel.name, epoch) if compiler is not None else ""
-            jobs.append(WheelJob(str(path), wheel.file, wheel.name, str(compiled)))
-        job = LayerJob(tuple(jobs), scheme, places, epoch)
+        paths = [self._files.get(wheel) for wheel in group.wheels]
+        compiled: list[str] = [""] * len(paths)
+        if compiler is not None:
+            pairs = zip(group.wheels, paths, strict=True)
+            coming = [compiler().compile(path, job.scheme, wheel.name, job.epoch) for wheel, path in pairs]
+            compiled = [str(future.result()) for future in coming]
+        jobs = [
+            WheelJob(str(path), wheel.file, wheel.name, bytecode)
+            for wheel, path, bytecode in zip(group.wheels, paths, compiled, strict=True)
+        ]
+        job = msgspec.structs.replace(job, wheels=tuple(jobs))
         if sum(wheel.size for wheel in group.wheels) < _HERE:
             from hivebase.layers.wheels.compose import make_layer  # noqa: PLC0415 -- nothing else here needs it
 

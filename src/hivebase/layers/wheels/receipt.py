@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hivebase.layers.indexed_record import Recorder
@@ -17,41 +16,27 @@ if TYPE_CHECKING:
 
     from hivebase.layers.indexed_cache import Indexes
     from hivebase.layers.layer import Layer
-    from hivebase.layers.wheels.jobs import Place, WheelFacts
+    from hivebase.layers.wheels.jobs import Place, Requested, WheelFacts
     from hivebase.layers.wheels.scheme import Scheme
     from hivebase.oci.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What one distribution gets.
-
-    Attributes:
-        facts: of its wheel.
-        requested: it was asked for itself, and so has a file ``REQUESTED`` (PEP 376).
-        direct_url: content of ``direct_url.json`` (PEP 610), empty for what came from an index.
-    """
-
-    facts: WheelFacts
-    requested: bool
-    direct_url: bytes = b""
-
-    def files(self, scheme: Scheme) -> dict[str, bytes]:
-        """Return the files by name in the metadata directory."""
-        at, length = self.facts.requested
-        record = self.facts.record if self.requested else _without(self.facts.record, at, length)
-        files = {"REQUESTED": b""} if self.requested else {}
-        if self.direct_url:
-            files["direct_url.json"] = self.direct_url
-            name = f"{self.facts.dist_info.rpartition('/')[2]}/direct_url.json"
-            text = record.decode("utf-8", "surrogateescape")
-            rows = [(row[0], row[1], row[2]) for row in csv.reader(text.splitlines())]
-            record = record_text([*rows, row_of(name, self.direct_url)], scheme)
-        return {**files, "RECORD": record}
+def receipt_files(facts: WheelFacts, requested: Requested, scheme: Scheme) -> dict[str, bytes]:
+    """Return the files of a receipt by name in the metadata directory."""
+    at, length = facts.requested
+    record = facts.record if requested.itself else facts.record[:at] + facts.record[at + length :]
+    files = {"REQUESTED": b""} if requested.itself else {}
+    if requested.direct_url:
+        files["direct_url.json"] = requested.direct_url
+        name = f"{facts.dist_info.rpartition('/')[2]}/direct_url.json"
+        text = record.decode("utf-8", "surrogateescape")
+        rows = [(row[0], row[1], row[2]) for row in csv.reader(text.splitlines())]
+        record = record_text([*rows, row_of(name, requested.direct_url)], scheme)
+    return {**files, "RECORD": record}
 
 
 def write_receipt(
-    receipts: Iterable[Receipt],
+    receipts: Iterable[tuple[WheelFacts, Requested]],
     scheme: Scheme,
     places: Sequence[Place],
     epoch: int,
@@ -66,17 +51,13 @@ def write_receipt(
     where, recorder, seen = Places(places), Recorder(), set[str]()
     with store.ingest() as blob:
         writer = PassthroughWriter(blob, recorder.add)
-        for receipt in sorted(receipts, key=lambda item: item.facts.dist_info):
-            real = where.real(receipt.facts.dist_info)
+        for facts, requested in sorted(receipts, key=lambda item: item[0].dist_info):
+            real = where.real(facts.dist_info)
             uid, gid = where.owner(real)
             for parent in where.entries(real, seen, epoch):
                 writer.add(parent)
-            for name, data in sorted(receipt.files(scheme).items()):
+            for name, data in sorted(receipt_files(facts, requested, scheme).items()):
                 writer.add(Entry(f"{real}/{name}", "file", 0o644, uid, gid, len(data), epoch), data)
         layer = writer.finish()
     indexes.keep(layer, recorder.finish(str(layer.diff_id)))
     return layer
-
-
-def _without(text: bytes, at: int, length: int) -> bytes:
-    return text[:at] + text[at + length :]

@@ -29,7 +29,7 @@ _LONGEST = (1 << 17) - 1
 
 # Between two commands of a chain, or of a list, stands this and nothing else.
 _BLANK = rb"(?:[ \t]|\\\n)*"
-_COMMENTS = rb"(?:[ \t\n]|\\\n|(?<![^\s;&])#[^\n]*(?:\n|\Z))*"
+_COMMENTS = rb"(?:[ \t\n]|\\\n|(?<![^\s;&])(?<!\\\n)#[^\n]*(?:\n|\Z))*"
 _AND = re.compile(_BLANK + rb"&&" + _COMMENTS)
 _NEXT = re.compile(_BLANK + rb"(?:;(?!&)|\n|(?<=[ \t])#[^\n]*\n)" + _COMMENTS)
 _START = re.compile(_COMMENTS)
