@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from hivebase.build.failures import told
-from hivebase.build.images import finish, publish
+from hivebase.build.images import MAX_LAYERS, finish, publish
 from hivebase.build.scheduler import Job, run_jobs
 from hivebase.build.stage import SCRATCH, Built, StageBuilder
 from hivebase.build.stand_ins import stand_ins
@@ -77,6 +77,7 @@ class Execution:
         ready: manifest of each image that is planned as cached, by name.
         bases: external images by their name in ``StagePlan.needs_external``.
         forced: images whose steps are all done again.
+        budgets: the most layers of an image, by name; Docker's limit where none is given.
     """
 
     store: Store
@@ -87,6 +88,7 @@ class Execution:
     epoch: int
     forced: frozenset[str]
     listener: Listener = silent
+    budgets: Mapping[str, int] = field(default_factory=dict)
     _started: dict[str, float] = field(default_factory=dict)
     _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -182,7 +184,13 @@ class Execution:
     def _publish(self, plan: ImagePlan, stages: Mapping[int, StagePlan], built: Built) -> Built:
         names = stand_ins(self.store, lambda: self.engine.indexes, built)
         descriptor = finish(
-            self.store, plan, built, base=self._base(plan, stages), epoch=self.epoch, stand_ins=names
+            self.store,
+            plan,
+            built,
+            base=self._base(plan, stages),
+            epoch=self.epoch,
+            stand_ins=names,
+            budget=self.budgets.get(plan.name, MAX_LAYERS),
         )
         ref = self.refs[plan.name]
         parents = {

@@ -35,6 +35,7 @@ def finish(
     base: tuple[str, str],
     epoch: int,
     stand_ins: Sequence[str],
+    budget: int = MAX_LAYERS,
 ) -> Descriptor:
     """Write configuration and manifest of a finished image to the store; nothing is tagged yet.
 
@@ -45,10 +46,18 @@ def finish(
         base: reference and digest of what the image stands on; empty for an image from scratch.
         epoch: the instant of the build.
         stand_ins: names for the label.
+        budget: layers that the image may have.
 
     Raises:
-        BuildError: more layers than runtimes can stack.
+        BuildError: more layers than runtimes can stack, or than the hive allows itself.
     """
+    if budget < len(built.layers) <= MAX_LAYERS:
+        raise BuildError(
+            f"the image has {len(built.layers)} layers",
+            where=plan.name,
+            why=f"[budget] of hivebase.toml, or its default, allows {budget}",
+            hint="join RUN and COPY steps, or raise the budget; each layer is one more request when it is pulled",
+        )
     if len(built.layers) > MAX_LAYERS:
         raise BuildError(
             f"the image has {len(built.layers)} layers",

@@ -202,6 +202,7 @@ class Session:
             self.epoch,
             frozenset(forced),
             self.listener,
+            self._budgets(plans),
         )
         with closing(engine), self.store.lease():
             engine.begin(plans, self._bases)
@@ -241,6 +242,19 @@ class Session:
             except (HivebaseError, OSError) as error:
                 # They save time in the next build; this one has succeeded without them.
                 self.listener(Event(name, "note", f"the context's digests are not kept: {error}"))
+
+    def _budgets(self, plans: Sequence[ImagePlan]) -> dict[str, int]:
+        """Return the most layers that each image may have; other people's trees have no budget."""
+        if not self.workspace.configured:
+            return {}
+        hive = self.workspace.hive
+        stood_on = {name for item in plans for stage in item.stages for name in stage.needs_images}
+        roles = {group.name: group.role for group in hive.settings.group}
+        limits, found = hive.settings.budget, {}
+        for item in plans:
+            is_base = item.name in stood_on or roles.get(hive.image(item.name).group) == "base"
+            found[item.name] = limits.base_layers if is_base else limits.service_layers
+        return found
 
     def _resolve(self, plans: Sequence[ImagePlan]) -> bool:
         """Answer what the lock does not; tell whether there was anything."""

@@ -96,8 +96,10 @@ def show(plans: Sequence[ImagePlan], *, as_json: bool, steps: bool = False) -> N
             first = (item.name, item.action) if index == 0 else ("", "")
             rows.append((*first, reason.code, reason.detail))
         if steps or item.action == "build":
-            for told in installations(item):
-                rows.append(("", "", f"  {told.how}", f"line {told.line}: {told.what}: {told.why}"))
+            rows += [
+                ("", "", f"  {told.how}", f"line {told.line}: {told.what}: {told.why}")
+                for told in installations(item)
+            ]
     emit(table(rows))
     count = sum(item.action == "build" for item in plans)
     emit(f"\n{count} to build, {len(plans) - count} up to date")

@@ -33,6 +33,8 @@ class Group(msgspec.Struct, frozen=True):
         args: build args.
         include: patterns as in an ignore file, relative to ``path``; empty means everything.
         exclude: the same, for what to leave out.
+        role: whether its images are there to be stood on, which decides their budget; an image that others stand
+            on is a base in any case.
     """
 
     name: str = ""
@@ -41,6 +43,7 @@ class Group(msgspec.Struct, frozen=True):
     args: dict[str, str] = {}
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    role: Literal["base", "service"] = "service"
 
 
 class BaseTable(msgspec.Struct, frozen=True):
@@ -60,7 +63,7 @@ class LockTable(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """``[budget]``: the most layers an image may have."""
+    """``[budget]``: the most layers an image may have, those of what it stands on included."""
 
     base_layers: int = 40
     service_layers: int = 80

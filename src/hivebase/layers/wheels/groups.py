@@ -5,7 +5,7 @@ large and shared comes early. Where a wheel goes depends on its name and size al
 installs one wheel more has the same large layers in the same order.
 
 Registries keep each layer once, so what siblings share should have a layer of its own; runtimes stack few layers, so
-not everything can. With 2 MiB the deepest chain of the first hive has 40 layers, and 9 of 10 bytes are in shared ones.
+not everything can. With 2 MiB the deepest chain of the first hive has 40 layers.
 """
 
 from __future__ import annotations
@@ -39,14 +39,12 @@ class Group:
     """The wheels of one layer.
 
     Attributes:
-        label: for people: ``numpy 1.26.4``, or ``12 small wheels``.
+        label: for people: ``numpy 1.26.4``, or ``12 small wheels``; ``hivebase.inspect.order`` reads it.
         wheels: sorted by name.
-        why: where it stands and why, for ``hivebase order --explain``.
     """
 
     label: str
     wheels: tuple[LockedWheel, ...]
-    why: str
 
 
 def arrange(wheels: Iterable[LockedWheel]) -> tuple[Group, ...]:
@@ -61,11 +59,11 @@ def arrange(wheels: Iterable[LockedWheel]) -> tuple[Group, ...]:
             (patched if wheel.name in PATCHED else small).append(wheel)
     # Powers of four: a new version that is a little larger keeps its place.
     alone.sort(key=lambda wheel: (wheel.name in PATCHED, -(wheel.size.bit_length() // 2), wheel.name))
-    groups = [Group(f"{wheel.name} {wheel.version}", (wheel,), _why_alone(wheel)) for wheel in alone]
-    for members, kind, why in ((small, "small wheels", _SMALL), (patched, "often patched", _PATCHED)):
+    groups = [Group(f"{wheel.name} {wheel.version}", (wheel,)) for wheel in alone]
+    for members, often in ((small, False), (patched, True)):
         if members:
             members.sort(key=lambda wheel: wheel.name)
-            groups.append(Group(_label(members, kind), tuple(members), why))
+            groups.append(Group(_label(members, often=often), tuple(members)))
     return tuple(groups)
 
 
@@ -73,23 +71,11 @@ def together(wheels: Iterable[LockedWheel]) -> tuple[Group, ...]:
     """Return one layer for all of them."""
     members = sorted(wheels, key=lambda wheel: wheel.name)
     label = ", ".join(f"{wheel.name} {wheel.version}" for wheel in members)
-    return (Group(label, tuple(members), "made here or for this image alone"),)
+    return (Group(label, tuple(members)),)
 
 
-_SMALL = "small wheels, each too small for a layer of its own"
-_PATCHED = (
-    "small wheels that are patched often: one small layer changes, and nothing is above it but the receipt"
-)
-
-
-def _label(members: list[LockedWheel], kind: str) -> str:
+def _label(members: list[LockedWheel], *, often: bool) -> str:
+    kind = ", often patched" if often else ""
     if len(members) == 1:
-        return f"{members[0].name} {members[0].version}"
-    return f"{len(members)} {kind}" if kind == "small wheels" else f"{len(members)} small wheels, {kind}"
-
-
-def _why_alone(wheel: LockedWheel) -> str:
-    size = f"{wheel.size / 1e6:.0f} MB"
-    if wheel.name in PATCHED:
-        return f"alone because of its size ({size}), after other large ones because it is patched often"
-    return f"alone because of its size ({size}), large ones first"
+        return f"1 small wheel{kind}: {members[0].name} {members[0].version}"
+    return f"{len(members)} small wheels{kind}"
