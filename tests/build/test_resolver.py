@@ -265,6 +265,18 @@ def test_another_uv_is_not_trusted_to_be_understood(tmp_path, environ):
     assert "uv's answer is not understood" in str(caught.value)
 
 
+def test_what_uv_prints_is_masked(tmp_path, environ):
+    """It hides passwords itself, as far as it knows that they are some."""
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\necho 'error: http://me:{SECRET}@one.example/{SECRET}' >&2\nexit 2\n")
+    program.chmod(0o755)
+    environ["UV_DEFAULT_INDEX"] = f"http://me:{SECRET}@one.example/simple"
+    with pytest.raises(SystemFaultError) as caught:
+        Uv(uv_host(environ, tmp_path), program).compile(Question(["app"], PYTHON))
+    assert "one.example" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
 def test_projects_and_constraints_of_the_host_have_no_say(setup, index, tmp_path, monkeypatch):
     """The same hive resolves alike on all machines."""
     index.add("lib", "1.0")
@@ -341,7 +353,7 @@ def test_an_index_of_the_command_wins(setup, index):
         assert addresses == later([lib], again=True)
 
 
-@pytest.mark.parametrize("how", ["url", "variables"])
+@pytest.mark.parametrize("how", ["index", "variables", "requirement"])
 def test_a_password_is_used_and_kept_nowhere(setup, tmp_path, how):
     """Not in the resolution, and not in what is cached."""
     with WheelIndex(users={"me": SECRET}) as index:
@@ -353,9 +365,12 @@ def test_a_password_is_used_and_kept_nowhere(setup, tmp_path, how):
                 "UV_INDEX_CORP_USERNAME": "me",
                 "UV_INDEX_CORP_PASSWORD": SECRET,
             }
-        found = setup.resolve("lib")
-        assert (lib,) == found.wheels
-        assert {lib.sha256: f"http://me:{SECRET}@{index.host}/files/lib/{lib.file}"} == setup.addresses([lib])
+        place = f"http://me:{SECRET}@{index.host}/files/lib/{lib.file}"
+        if how == "requirement":
+            setup.environ["UV_DEFAULT_INDEX"] = f"{index.url}/none"
+        found = setup.resolve(f"lib @ {place}" if how == "requirement" else "lib")
+        assert [lib.sha256] == [wheel.sha256 for wheel in found.wheels]
+        assert {lib.sha256: place} == setup.addresses([lib])
     kept = [path for path in setup.cache.rglob("*") if path.is_file()]
     assert kept
     assert [path for path in kept if SECRET.encode() in path.read_bytes()] == []
@@ -386,7 +401,7 @@ def test_addresses_of_a_resolution_are_not_asked_for_again(setup, index):
     assert asked < pages(index)
 
 
-def test_a_doubtful_address_makes_all_doubtful_once(setup, index):
+def test_a_doubtful_address_makes_all_doubtful_once(setup, index, monkeypatch):
     """An index that moved is asked once, not once for each wheel."""
     wheels = [index.add(name, "1.0") for name in ("a", "b", "c")]
     setup.resolve("a", "b", "c")
@@ -395,18 +410,27 @@ def test_a_doubtful_address_makes_all_doubtful_once(setup, index):
     file.write_text(json.dumps(gone))
     addresses = new_addresses(setup)
     assert gone == addresses(wheels)
-    before = pages(index)
+    asked = []
+    compile_ = Uv.compile
+
+    def counted(self, question):
+        asked.append(question)
+        return compile_(self, question)
+
+    monkeypatch.setattr(Uv, "compile", counted)
     found: dict[str, str] = {}
-    for wheel in wheels:
+    for wheel in [*wheels, LockedWheel("none", "1.0", "none-1.0-py3-none-any.whl", "1" * 64)] * 2:
         found.update(addresses([wheel], again=True))
     assert {wheel.sha256: f"{index.url}/files/{wheel.name}/{wheel.file}" for wheel in wheels} == found
-    assert pages(index) <= before + len(wheels)
+    assert len(asked) == 2  # one of them for the wheel that nobody has
 
 
 def test_one_wheel_that_is_gone_does_not_hide_the_others(setup, index):
     """And two versions of one package are no contradiction; each Python is asked for its own."""
     wheels = [index.add(f"p{number}", "1.0") for number in range(5)]
-    wheels += [index.add("p0", "2.0"), index.add("musl", "1.0", tag="cp311-cp311-musllinux_1_2_aarch64")]
+    wheels.append(index.add("p0", "2.0"))
     gone = LockedWheel("gone", "1.0", "gone-1.0-py3-none-any.whl", "1" * 64)
-    found = new_addresses(setup, PYTHON, ALPINE)([*wheels[:3], gone, *wheels[3:]])
-    assert {wheel.sha256 for wheel in wheels} == set(found)
+    asked = [*wheels[:3], gone, *wheels[3:]]
+    assert {wheel.sha256 for wheel in wheels} == set(new_addresses(setup)(asked))
+    musl = index.add("musl", "1.0", tag="cp311-cp311-musllinux_1_2_aarch64")
+    assert {musl.sha256} == set(new_addresses(setup, PYTHON, ALPINE)([gone, musl]))

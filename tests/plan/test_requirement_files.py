@@ -57,6 +57,7 @@ def test_a_file_is_read_as_pip_reads_it():
         ("a\\\nb", ("ab",)),
         ("a \\\n# comment\nb", ("a", "b")),
         ("a==1 # x \\\nb", ("a==1 # x b".partition(" #")[0],)),
+        ("a \\\n# comment \\\nb", ("a", "b")),
         ("a#b", ("a#b",)),
         ("a\r\nb\r\n", ("a", "b")),
         ("\ufeffa", ("a",)),

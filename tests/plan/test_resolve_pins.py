@@ -49,6 +49,7 @@ def test_pins_with_hashes_are_answered_by_the_wheels():
         (pinned("six==1.*", ONE),),
         (pinned("six==1.16.0", THREE),),
         (pinned("six==1.15.0", ONE),),
+        (pinned("other==1.16.0", ONE),),
         (pinned("six==1.16.0", ONE), "other==1"),
         (pinned("x-y==1.0", TWO), pinned("x-y==1.0", THREE)),
         (pinned("six @ https://one.example/six.whl", ONE),),

@@ -88,16 +88,15 @@ class Addresses:
             if variables and variables not in self._indexes:
                 self._indexes.append(variables)
                 self._asked &= self._fresh.keys()
+            named = [request.index_url, *request.extra_index_urls]
             for line in request.requirements:
                 _, at, place = split_hashes(line)[0].partition(" @ ")
                 if at:
                     url = place.partition(" ;")[0].strip()
-                    user_of(url)
+                    named.append(url)
                     # No index lists it. The hash decides, as always.
                     self._offered[unquote(urlsplit(url).path).rpartition("/")[2]] = url.partition("#")[0]
-            for url in (request.index_url, *request.extra_index_urls):
-                if user := user_of(url):
-                    self._users[Origin.of(url)] = user
+            self._users |= {Origin.of(url): user for url in named if (user := user_of(url))}
 
     def learn(self, packages: Iterable[Package]) -> None:
         """Keep what a resolution said.
