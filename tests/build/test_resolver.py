@@ -182,7 +182,7 @@ def test_a_wheel_may_be_named_by_its_address(setup, index, tmp_path):
     (tmp_path / file).write_bytes(data)
     found = setup.resolve(f"lib @ {url}", f"local @ file://{tmp_path}/{file}")
     local = locked("local", "1.0", file, data)
-    assert ((replace(lib, size=0), replace(local, size=0)), {"lib", "local"}) == (
+    assert ((replace(lib, size=0), local), {"lib", "local"}) == (
         found.wheels,
         found.requested,
     )
@@ -310,7 +310,7 @@ def test_a_host_that_configures_only_pip_is_enough(setup, index, tmp_path):
         )
         found = setup.resolve("app")
         addresses = setup.addresses(found.wheels)
-    assert (app, lib, replace(locked("local", "1.0", file, data), size=0)) == found.wheels
+    assert (app, lib, locked("local", "1.0", file, data)) == found.wheels
     assert {f"{index.url}/files/app/{app.file}", f"{other.url}/files/lib/{lib.file}"} < set(
         addresses.values()
     )
@@ -331,7 +331,7 @@ def test_no_index_means_directories_only(setup, index, tmp_path):
     index.add("lib", "2.0")
     file, data = make_wheel("lib", "1.0")
     (tmp_path / file).write_bytes(data)
-    wheel = replace(locked("lib", "1.0", file, data), size=0)
+    wheel = locked("lib", "1.0", file, data)
     assert (wheel,) == setup.resolve("lib", no_index=True, find_links=(str(tmp_path),)).wheels
     pip_conf(setup, f"[install]\nno-index = yes\nfind-links = {tmp_path}\n")
     assert (wheel,) == setup.resolve("lib").wheels

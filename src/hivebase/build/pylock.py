@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hivebase.errors import SystemFaultError
+from hivebase.layers.wheels.obtain import local_path
 from hivebase.plan.wheels import LockedWheel
 
 
@@ -68,8 +69,17 @@ def _wheel(name: str, version: str, item: dict[str, Any]) -> tuple[LockedWheel, 
     address = _address(item)
     file = str(item.get("name") or unquote(urlsplit(address).path).rpartition("/")[2])
     sha256 = str(item.get("hashes", {}).get("sha256", "")).lower()
-    wheel = LockedWheel(name, version, file, sha256, int(item.get("size", 0)))
+    wheel = LockedWheel(name, version, file, sha256, int(item.get("size", 0)) or _size(address))
     return (wheel, address) if wheel.well_formed else None
+
+
+def _size(address: str) -> int:
+    """Return the size of a file of this machine, of which no index tells one; 0 when it is not known."""
+    path = local_path(address)
+    try:
+        return path.stat().st_size if path is not None else 0
+    except OSError:
+        return 0
 
 
 def _address(item: dict[str, Any]) -> str:
