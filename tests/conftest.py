@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,3 +35,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def python_base(tmp_path_factory):
+    """The stand-in for python:3.11-slim as an OCI archive, made once.
+
+    Making it takes a minute; ``HIVEBASE_TEST_BASE`` names an archive that was kept (``hivebase export``).
+    """
+    kept = os.environ.get("HIVEBASE_TEST_BASE")
+    if kept:
+        return Path(kept)
+    # Imported here: the rest of the suite needs none of it.
+    from tests.hives import TestHive  # noqa: PLC0415
+
+    root = tmp_path_factory.mktemp("base")
+    hive = TestHive(root / "hive", root / "store")
+    hive.write({"Dockerfile": "FROM python:3.11-slim\nENV X=1\n"})
+    hive.run("build", "--base", "bootstrap")
+    hive.run("export", "python:3.11-slim", str(root / "base.tar"))
+    return root / "base.tar"

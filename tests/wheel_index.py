@@ -24,6 +24,7 @@ from collections import defaultdict
 from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from hivebase.plan.resolve_pins import normalise
 from hivebase.plan.wheels import LockedWheel
@@ -102,6 +103,14 @@ class WheelIndex(Simulator):
         self.packages[normalise(name)][file] = (data, metadata(name, version, requires, python))
         return locked(name, version, file, data)
 
+    def put(self, file: str, data: bytes) -> LockedWheel:
+        """Keep a wheel that was made elsewhere."""
+        name, version = file.split("-")[:2]
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            (text,) = (archive.read(one) for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        self.packages[normalise(name)][file] = (data, text.decode())
+        return locked(name, version, file, data)
+
     def add_sdist(self, name: str, version: str, *, requires: Sequence[str] = ()) -> None:
         """Keep a source archive whose metadata can be read without building it."""
         text, stem = metadata(name, version, requires), f"{name}-{version}"
@@ -122,7 +131,7 @@ class WheelIndex(Simulator):
         """Answer as an index."""
         if refusal := self._refusal(seen, ""):
             return refusal
-        path = seen.path.partition("?")[0]
+        path = unquote(seen.path.partition("?")[0])
         if found := re.fullmatch(r"/simple/([a-z0-9-]+)/", path):
             return self._page(found[1], seen) if found[1] in self.packages else Reply(404)
         if found := re.fullmatch(r"/files/([a-z0-9-]+)/([^/]+?)(\.metadata)?", path):

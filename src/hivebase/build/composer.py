@@ -33,6 +33,7 @@ from hivebase.layers.wheels.probe import (
     NotComposableError,
     configured,
     externally_managed,
+    first_python,
     probe,
 )
 from hivebase.layers.wheels.receipt import write_receipt
@@ -176,7 +177,7 @@ class Composer:
         path = dict(env).get("PATH") or DEFAULT_PATH
         program, module = install.program, install.module
         if install.tool == "uv" and not program:
-            program = "python3"
+            program = first_python(tree, path) or "python"
         environment = probe(facts, program, module=module, path=path, profile=install.tool)
         holders = [tree.inode(resolve(tree, environment.binary))]
         depth = max((place[0] + 1 for place in holders if place is not None), default=len(layers))

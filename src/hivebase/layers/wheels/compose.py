@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,9 @@ def make_layer(job: LayerJob, store: Store, indexes: Indexes) -> LayerMade:
     with store.ingest() as blob:
         writer = PassthroughWriter(blob, recorder.add)
         composer = _Composer(job, writer, Places(job.places), set())
-        facts = tuple(composer.wheel(wheel) for wheel in job.wheels)
+        facts = tuple(
+            composer.wheel(wheel, requested) for wheel, requested in zip_longest(job.wheels, job.receipts)
+        )
         for item, requested in zip(facts, job.receipts, strict=False):
             composer.receipt(item, requested)
         layer = writer.finish()
@@ -64,14 +67,29 @@ class _Composer:
     places: Places
     seen: set[str]
 
-    def wheel(self, wheel: WheelJob) -> WheelFacts:
-        """Add one wheel; return what is known of it then."""
+    def wheel(self, wheel: WheelJob, requested: Requested | None) -> WheelFacts:
+        """Add one wheel, without its receipt; return what is known of it then."""
         scheme = self.job.scheme
         with Archive.open(Path(wheel.path), where=wheel.file) as archive:
             contents = read_contents(archive, wheel.file)
             layout = lay_out(archive, contents, scheme, wheel.name or contents.name)
             compiled = bytecode.read(Path(wheel.bytecode)) if wheel.bytecode else {}
-            files = {file.member.name: file for file in layout.files if file.member is not None}
+            compiled = {source: compiled[source] for source in _sources(layout, scheme) if source in compiled}
+            # What a wheel brings and an installer writes over: bytecode and receipts.
+            over = {bytecode.place(source, scheme.python.minor) for source in compiled}
+            if requested is not None:
+                names = (["REQUESTED"] * requested.itself) + (
+                    ["direct_url.json"] * bool(requested.direct_url)
+                )
+                over.update(f"{layout.library}/{layout.dist_info}/{name}" for name in names)
+            files = {
+                file.member.name: file
+                for file in layout.files
+                if file.member is not None and file.path not in over
+            }
+            for directory in sorted(layout.directories):
+                for parent in self.places.entries(self.places.real(directory), self.seen, self.job.epoch):
+                    self.writer.add(parent)
             for member, raw, data in verified(archive, contents):
                 file = files.get(member.name)
                 if file is None:
@@ -87,9 +105,8 @@ class _Composer:
             (file for file in layout.files if file.member is None), key=lambda file: file.path
         ):
             self._write(file.path, file.mode, file.data)
-        for source in _sources(layout):
-            if source in compiled:
-                self._write(bytecode.place(source, scheme.python.minor), 0o644, compiled[source])
+        for source, data in compiled.items():
+            self._write(bytecode.place(source, scheme.python.minor), 0o644, data)
         rows = [*layout.rows, *_bytecode_rows(layout, compiled, scheme)]
         return _facts(contents, layout, rows, scheme)
 
@@ -118,11 +135,15 @@ class _Composer:
         return Entry(where, "file", mode, uid, gid, size, self.job.epoch)
 
 
-def _sources(layout: Layout) -> list[str]:
-    """Return the paths of all modules, sorted as pip compiles them: by their path relative to site-packages."""
+def _sources(layout: Layout, scheme: Scheme) -> list[str]:
+    """Return the paths of the modules to compile, sorted as pip compiles them: by their path relative to site-packages.
+
+    pip compiles every module that it installs, uv what is in site-packages.
+    """
     prefix = layout.library + "/"
+    below = (f"{scheme.purelib}/", f"{scheme.platlib}/") if scheme.profile == "uv" else "/"
     return sorted(
-        (file.path for file in layout.files if file.path.endswith(".py")),
+        (file.path for file in layout.files if file.path.endswith(".py") and file.path.startswith(below)),
         key=lambda path: path.removeprefix(prefix),
     )
 
@@ -130,9 +151,7 @@ def _sources(layout: Layout) -> list[str]:
 def _bytecode_rows(layout: Layout, compiled: Mapping[str, bytes], scheme: Scheme) -> list[Row]:
     if scheme.profile == "uv":
         return []  # uv does not list what it compiled
-    places = [
-        bytecode.place(source, scheme.python.minor) for source in _sources(layout) if source in compiled
-    ]
+    places = [bytecode.place(source, scheme.python.minor) for source in compiled]
     return [(posixpath.relpath(place, layout.library), "", "") for place in places]
 
 

@@ -56,6 +56,7 @@ class Layout:
 
     Attributes:
         files: in no order.
+        directories: that are made even if there is nothing in them.
         rows: of RECORD, those of bytecode and receipt excepted, in no order.
         library: directory that the rows are relative to, absolute.
         dist_info: name of the metadata directory below it.
@@ -65,6 +66,7 @@ class Layout:
     library: str
     dist_info: str
     files: list[File] = field(default_factory=list)
+    directories: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -83,48 +85,65 @@ def lay_out(archive: Archive, contents: WheelContents, scheme: Scheme, name: str
     """
     library = scheme.purelib if contents.root_is_purelib else scheme.platlib
     layout = Layout(library, contents.dist_info)
-    scripts = _entry_points(contents, scheme)
-    wrapped = {script for script, _, _ in contents.scripts}
-    moved: dict[str, str] = {}
-    changed: dict[str, Row] = {}
     record = f"{contents.dist_info}/RECORD"
-    replaced = {record, f"{contents.dist_info}/INSTALLER"}
-    roots = {key: scheme.root(key, name) for key in ("purelib", "platlib", "scripts", "data", "headers")}
-    prefix = library + "/"
-    for member in archive.members:
-        source = member.name
-        if member.is_dir or source in replaced:
-            continue
-        top, _, rest = source.partition("/")
-        if not top.endswith(".data"):
-            layout.files.append(File(prefix + source, _mode(member, scheme), member))
-            continue
-        part, _, below = rest.partition("/")
-        if part == "scripts" and scheme.profile == "pip" and _is_wrapper(below, wrapped):
-            continue
-        path = f"{roots[part]}/{below}"
-        moved[source] = posixpath.relpath(path, library)
-        file = File(path, _mode(member, scheme), member)
-        if part == "scripts":
-            file, row = _script(archive, member, path, scheme, moved[source])
-            if row is not None:
-                changed[source] = row
-        layout.files.append(file)
+    installed, changed = _place(archive, contents, scheme, name, layout)
     rows = layout.rows
     for old in _rows(archive, record):
-        if old[0] in changed:
-            rows.append(changed[old[0]])
-        else:
-            rows.append((moved.get(old[0], old[0]), *old[1:]))
-    for script, text in scripts:
+        path = installed.pop(old[0], old[0])
+        rows.append(changed.get(old[0], (path, *old[1:])))
+    for script, text in _entry_points(contents, scheme):
         path = f"{scheme.scripts}/{script}"
         layout.files.append(File(path, 0o755, None, text))
         rows.append(row_of(posixpath.relpath(path, library), text))
     installer = _INSTALLER[scheme.profile]
-    layout.files.append(File(f"{prefix}{contents.dist_info}/INSTALLER", 0o644, None, installer))
+    layout.files.append(File(f"{library}/{contents.dist_info}/INSTALLER", 0o644, None, installer))
     rows.append(row_of(f"{contents.dist_info}/INSTALLER", installer))
+    if scheme.profile == "pip":
+        # What the wheel's RECORD does not list: its signatures.
+        rows += [(path, "", "") for path in installed.values()]
     _refuse_twice(layout, archive)
     return layout
+
+
+def _place(
+    archive: Archive, contents: WheelContents, scheme: Scheme, name: str, layout: Layout
+) -> tuple[dict[str, str], dict[str, Row]]:
+    """Add the wheel's own files to ``layout``.
+
+    Returns:
+        Where each of them goes, relative to site-packages, and the new rows of those that are not left as they are.
+    """
+    wrapped = {script for script, _, _ in contents.scripts}
+    installed: dict[str, str] = {}
+    changed: dict[str, Row] = {}
+    replaced = {f"{contents.dist_info}/RECORD", f"{contents.dist_info}/INSTALLER"}
+    roots = {key: scheme.root(key, name) for key in ("purelib", "platlib", "scripts", "data", "headers")}
+    prefix = layout.library + "/"
+    for member in archive.members:
+        source = member.name
+        top, _, rest = source.partition("/")
+        below_root = not top.endswith(".data")
+        if member.is_dir:
+            if below_root and scheme.profile == "uv":
+                layout.directories.append(prefix + source.rstrip("/"))
+            continue
+        if below_root:
+            installed[source] = source
+            if source not in replaced:
+                layout.files.append(File(prefix + source, _mode(member, scheme), member))
+            continue
+        part, _, below = rest.partition("/")
+        if part == "scripts" and _is_wrapper(below, wrapped):
+            continue
+        path = f"{roots[part]}/{below}"
+        installed[source] = posixpath.relpath(path, layout.library)
+        file = File(path, _mode(member, scheme), member)
+        if part == "scripts":
+            file, row = _script(archive, member, path, scheme, installed[source])
+            if row is not None:
+                changed[source] = row
+        layout.files.append(file)
+    return installed, changed
 
 
 def row_of(path: str, data: bytes) -> Row:
@@ -154,7 +173,7 @@ def _mode(member: Member, scheme: Scheme) -> int:
     """Return 0755 for what the wheel marks as an executable file, else 0644, as under umask 022."""
     mode = member.mode
     if scheme.profile == "uv":
-        return 0o755 if member.unix and mode & 0o111 else 0o644
+        return 0o755 if mode & 0o111 else 0o644
     return 0o755 if stat.S_ISREG(mode) and mode & 0o111 else 0o644
 
 
@@ -216,12 +235,11 @@ def _rows(archive: Archive, record: str) -> list[Row]:
     member = archive.get(record)
     text = archive.read(member).decode("utf-8") if member else ""
     rows: list[Row] = []
-    for line in csv.reader(text.splitlines()):
+    for line in csv.reader(io.StringIO(text, newline="")):
         if line:
             path, digest, size = (*line, "", "")[:3]
             rows.append((path, digest, size))
-    installer = f"{record.rpartition('/')[0]}/INSTALLER"
-    return [row for row in rows if row[0] != installer]
+    return rows
 
 
 def _refuse_twice(layout: Layout, archive: Archive) -> None:

@@ -62,6 +62,16 @@ def which(tree: IndexedTree, program: str, path: str) -> str | None:
     return None
 
 
+def first_python(tree: IndexedTree, path: str) -> str | None:
+    """Return the interpreter that uv takes unless it is told another: the first on ``PATH``, ``python`` preferred."""
+    for directory in path.split(":"):
+        for name in ("python", "python3"):
+            found = which(tree, name, directory)
+            if found is not None:
+                return found
+    return None
+
+
 def _is_program(tree: IndexedTree, path: str) -> bool:
     entry = tree.lstat(resolve(tree, path))
     return entry is not None and entry.kind == "file" and bool(entry.mode & 0o111)
@@ -202,7 +212,8 @@ def _in_system(
         # Debian: what is installed goes to /usr/local, what Debian packages brought is never removed.
         site = f"/usr/local/lib/{version}/dist-packages"
         libraries: tuple[str, ...] = (site, distribution, f"/usr/lib/{version}/dist-packages")
-        prefix, headers = "/usr/local", f"/usr/local/include/{version}"
+        # Headers are where the interpreter's own are (scheme posix_local of Debian's sysconfig).
+        prefix, headers = "/usr/local", f"/usr/include/{version}"
     else:
         if base == "/usr" and tree.lstat(resolve(tree, "/etc/alpine-release")) is None:
             raise NotComposableError(f"where {binary} installs to is its distribution's own way")

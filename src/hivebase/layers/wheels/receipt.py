@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from typing import TYPE_CHECKING
 
 from hivebase.layers.indexed_record import Recorder
@@ -30,7 +31,7 @@ def receipt_files(facts: WheelFacts, requested: Requested, scheme: Scheme) -> di
         files["direct_url.json"] = requested.direct_url
         name = f"{facts.dist_info.rpartition('/')[2]}/direct_url.json"
         text = record.decode("utf-8", "surrogateescape")
-        rows = [(row[0], row[1], row[2]) for row in csv.reader(text.splitlines())]
+        rows = [(row[0], row[1], row[2]) for row in csv.reader(io.StringIO(text, newline=""))]
         record = record_text([*rows, row_of(name, requested.direct_url)], scheme)
     return {**files, "RECORD": record}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ def owned(tree: Tree, distribution: Distribution) -> Iterable[str]:
         )
     with tree.open(record) as stream:
         text = stream.read(_MAX_RECORD).decode("utf-8", "surrogateescape")
-    for row in csv.reader(text.splitlines()):
+    for row in csv.reader(io.StringIO(text, newline="")):
         if not row:
             continue
         path = posixpath.normpath(posixpath.join(library, row[0]))

@@ -1,0 +1,139 @@
+"""Two stores with one base: what is composed in the one is run in the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.equivalence import awkward
+from tests.equivalence.trees import Tree, flatten, history, unexpected
+from tests.hives import TestHive
+from tests.wheel_index import WheelIndex
+
+from hivebase.plan.resolve_pins import normalise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASE = "python:3.11-slim"
+
+
+@dataclass
+class Pair:
+    """One image, made in both ways."""
+
+    ref: str
+    hives: tuple[TestHive, TestHive]
+    said: tuple[str, str]
+    code: tuple[int, int]
+
+    @property
+    def composed(self) -> Tree:
+        """The tree that was composed."""
+        return flatten(self.hives[0].store, self.ref)
+
+    @property
+    def run(self) -> Tree:
+        """The tree that the real installer left."""
+        return flatten(self.hives[1].store, self.ref)
+
+    def check(self) -> None:
+        """Fail unless it really was composed and the trees are equal."""
+        assert self.compositions() > 0, self.said[0]
+        left = unexpected(self.composed, self.run)
+        assert not left, "\n".join(map(repr, left))
+
+    def compositions(self) -> int:
+        """Return how many layers were composed."""
+        return sum(line.startswith("hivebase: ") for line in history(self.hives[0].store, self.ref))
+
+
+@dataclass
+class Sides:
+    """Builds things twice."""
+
+    root: Path
+    index: WheelIndex
+    stores: tuple[Path, Path]
+    env: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """Return what hivebase is started with: the index on loopback and nothing of the host's configuration."""
+        return {
+            "HOME": str(self.root / "home"),
+            "HIVEBASE_CACHE": str(self.root / "cache"),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": self.index.address,
+            "UV_DEFAULT_INDEX": self.index.address,
+            "UV_NO_CONFIG": "1",
+            **self.env,
+        }
+
+    def hives(self, name: str, files: dict[str, str | bytes]) -> tuple[TestHive, TestHive]:
+        """Return two hives of one content."""
+        root = self.root / "hives" / name
+        shutil.rmtree(root, ignore_errors=True)
+        for path, content in files.items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+            if isinstance(content, bytes) and content.startswith(b"\x7fELF"):
+                target.chmod(0o755)
+        one, two = (TestHive(root, store, self.environment()) for store in self.stores)
+        return one, two
+
+    def both(self, name: str, dockerfile: str, files: dict[str, str | bytes] | None = None) -> Pair:
+        """Build one image in both ways."""
+        hives = self.hives(name, {"Dockerfile": dockerfile, **(files or {})})
+        done = [
+            subprocess.run(
+                hive.command("build", "-v", *words),
+                env=hive.environment(),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=600,
+            )
+            for hive, words in zip(hives, ([], ["--no-compose"]), strict=True)
+        ]
+        said = [f"{one.stdout}\n{one.stderr}" for one in done]
+        assert [one.returncode for one in done] == [0, 0], "\n".join(said)
+        return Pair(
+            f"{name}/{name}:latest", hives, (said[0], said[1]), (done[0].returncode, done[1].returncode)
+        )
+
+    def compose(
+        self, name: str, dockerfile: str, files: dict[str, str | bytes] | None = None, code: int = 0
+    ) -> str:
+        """Build one image by composing alone; return what was said."""
+        hive = self.hives(name, {"Dockerfile": dockerfile, **(files or {})})[0]
+        done = hive.run("build", "-v", code=code)
+        return f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def sides(tmp_path_factory, python_base):
+    """Two stores that have the base image, and an index for both."""
+    root = tmp_path_factory.mktemp("sides")
+    (root / "home").mkdir()
+    with WheelIndex() as index:
+        stores = root / "composed", root / "run"
+        made = Sides(root, index, stores)
+        for store in stores:
+            TestHive(root / "home", store, made.environment()).run("import", str(python_base), BASE)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def awkward_names(sides):
+    """The names of the awkward wheels, which the index has; in normal form, as locks have them."""
+    found = []
+    for name, file, data in awkward.wheels():
+        sides.index.put(file, data)
+        found.append(normalise(name))
+    return found
