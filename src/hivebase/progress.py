@@ -6,14 +6,14 @@ in CI, nothing). Listeners may be called from several threads at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 Status = Literal["started", "log", "cached", "done", "failed", "skipped", "note"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One fact about one unit of work.
 
     Attributes:

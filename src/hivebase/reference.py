@@ -8,8 +8,9 @@ contains a dot or a colon or is ``localhost``; without one, the reference is *fa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Self
+
+import msgspec
 
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
@@ -24,8 +25,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z", re.ASCII)
 _MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """One parsed reference. ``registry`` is empty when the text named none."""
 
     registry: str
@@ -85,7 +85,9 @@ class Reference:
         full = self.normalised()
         if full.registry != DEFAULT_REGISTRY:
             return full.familiar
-        return replace(full, registry="", repository=full.repository.removeprefix("library/")).familiar
+        return msgspec.structs.replace(
+            full, registry="", repository=full.repository.removeprefix("library/")
+        ).familiar
 
     def normalised(self) -> Reference:
         """Return this reference with Docker's defaults made explicit (the tag excepted)."""
@@ -95,7 +97,7 @@ class Reference:
         repository = self.repository
         if registry == DEFAULT_REGISTRY and "/" not in repository:
             repository = f"library/{repository}"
-        return replace(self, registry=registry, repository=repository)
+        return msgspec.structs.replace(self, registry=registry, repository=repository)
 
     def __str__(self) -> str:
         return self.familiar

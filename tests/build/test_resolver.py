@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from hivebase.build.uv_host import uv_host
 from hivebase.errors import SystemFaultError, UnreachableError, UsageError
 from hivebase.plan.pythons import Python
 from hivebase.plan.wheels import LockedWheel, Request, Resolution
+from hivebase.values import replace
 
 PYTHON = Python("3.11.2", "glibc", (2, 36), "x86_64", "")
 ALPINE = Python("3.11.2", "musl", (1, 2), "aarch64", "")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,7 @@ from hivebase.errors import CorruptContentError
 from hivebase.layers.wheels.archive import Archive
 from hivebase.layers.wheels.checked import verified
 from hivebase.layers.wheels.metadata import read_contents
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

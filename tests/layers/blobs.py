@@ -22,8 +22,8 @@ class _Blob:
         self._blobs = blobs
         self._parts: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
-        self._parts.append(data)
+    def write(self, data: bytes | memoryview) -> int:
+        self._parts.append(bytes(data))
         return len(data)
 
     def commit(self) -> tuple[Digest, int]:

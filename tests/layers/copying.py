@@ -15,7 +15,7 @@ import os
 import posixpath
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.digest import Digest
@@ -26,6 +26,7 @@ from hivebase.layers.sources import TreeSource
 from hivebase.layers.workdir import workdir_layer
 from hivebase.plan.steps import CONTEXT, CopyStep, InlineFile, WorkdirStep
 from hivebase.tar import Entry, Reader, clean
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +87,7 @@ class _Blob:
         self._blobs = blobs
         self._data = io.BytesIO()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._data.write(data)
 
     def commit(self) -> tuple[Digest, int]:
@@ -192,7 +193,7 @@ def step_of(line: str, **fields: object) -> CopyStep:
             fields[name] = value != "false" if name in ("link", "parents", "unpack") else value
     fields["add"] = keyword == "ADD"
     step = CopyStep(KEY, line, line, 1, CONTEXT, tuple(sources), destination)
-    return replace(step, **fields)  # type: ignore[arg-type]
+    return replace(step, **fields)
 
 
 def do(

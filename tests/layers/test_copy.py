@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 from tests.layers.copying import EPOCH, Content, Image, Link, MemoryTree, do, inline, make, stage, step_of
@@ -11,6 +10,7 @@ from tests.layers.copying import EPOCH, Content, Image, Link, MemoryTree, do, in
 from hivebase.digest import Digest
 from hivebase.errors import BuildError, HivebaseError, UsageError
 from hivebase.layers.sources import TreeSource
+from hivebase.values import replace
 
 FILES: dict[str, Content] = {
     "a": "A",

@@ -50,7 +50,12 @@ def test_everything_can_be_said():
             "did you mean 'context'?",
         ),
         ("[bugdet]\n", "hivebase.toml:1", "'bugdet'", "did you mean 'budget'?"),
-        ("zzz = 1", "hivebase.toml:1", "'zzz'", "known here: base, budget, group, hive, lock, policy, registry"),
+        (
+            "zzz = 1",
+            "hivebase.toml:1",
+            "'zzz'",
+            "known here: base, budget, group, hive, lock, policy, registry",
+        ),
     ],
 )
 def test_unknown_keys_are_refused_with_their_place_and_the_nearest_known_one(text, where, what, hint):

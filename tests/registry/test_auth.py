@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from dataclasses import replace
 
 import pytest
 from tests.registry_simulator import Simulator, changed, cut, redirect, reset, silence, status
@@ -16,6 +15,7 @@ from hivebase.oci.model import Platform
 from hivebase.reference import Reference
 from hivebase.registry import AuthenticationError, RegistrySettings, RegistryUnreachableError
 from hivebase.transport import LIMITS, HostPolicy, NoAnswerError, RefusedTargetError, Secret
+from hivebase.values import replace
 
 AMD64 = Platform(os="linux", architecture="amd64")
 PASSWORD = "correct-horse-battery"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from tests.proxy_simulator import ForwardProxy
@@ -18,6 +17,7 @@ from hivebase.reference import Reference
 from hivebase.registry import RegistryClient, RegistrySettings, RegistryUnreachableError
 from hivebase.registry.settings import Mirror
 from hivebase.transport import LIMITS, HostPolicy, Transport
+from hivebase.values import replace
 
 AMD64 = Platform(os="linux", architecture="amd64")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +17,7 @@ from hivebase.oci.model import Platform
 from hivebase.reference import Reference
 from hivebase.registry import RegistryUnreachableError
 from hivebase.transport import LIMITS, RefusedTargetError
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

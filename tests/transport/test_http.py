@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -19,6 +18,7 @@ from hivebase.errors import UnreachableError
 from hivebase.transport import LIMITS, HostPolicy, Origin, Request, Transport
 from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.waiting import retry_after
+from hivebase.values import replace
 
 QUICK = replace(LIMITS, idle=0.3, first_contact=0.3, connect=0.5)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from tests.registry_simulator import Reply, changed, drip, endless, redirect, silence, status
@@ -12,6 +11,7 @@ from tests.registry_simulator import Reply, changed, drip, endless, redirect, si
 from hivebase.errors import InterruptedByUserError, SystemFaultError
 from hivebase.transport import LIMITS, HttpFetcher, Transport
 from hivebase.transport.errors import NoAnswerError
+from hivebase.values import replace
 
 QUICK = replace(LIMITS, idle=0.3, first_contact=0.3, connect=0.5)
 

@@ -6,13 +6,13 @@ import hashlib
 import logging
 import pickle
 import time
-from dataclasses import replace
 
 import pytest
 from tests.registry_simulator import changed, redirect, reset, silence, status
 
 from hivebase.errors import HivebaseError
 from hivebase.transport import LIMITS, Request, Secret, Transport, redact
+from hivebase.values import replace
 
 QUICK = replace(LIMITS, idle=0.3, first_contact=0.3, connect=0.5)
 

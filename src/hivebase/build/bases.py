@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 from hivebase.build.intact import intact
 from hivebase.digest import Digest
@@ -41,8 +42,7 @@ class StandInMaker(Protocol):
         """Return the descriptor of the manifest now in the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(msgspec.Struct, frozen=True):
     """One external image in the store.
 
     Attributes:
@@ -58,8 +58,7 @@ class Base:
     stand_ins: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BaseFinder:
+class BaseFinder(msgspec.Struct, frozen=True):
     """Where to look, in which order.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hivebase.build.local_install import LocalInstall
@@ -41,6 +41,7 @@ from hivebase.layers.wheels.replace import removal
 from hivebase.plan.config import DEFAULT_PATH
 from hivebase.plan.resolve_pins import normalise, same_version
 from hivebase.progress import Event
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 from hivebase.build.failures import told
 from hivebase.build.images import MAX_LAYERS, finish, publish
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 Status = Literal["built", "cached", "failed", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageResult:
+class ImageResult(msgspec.Struct, frozen=True):
     """How one image fared.
 
     Attributes:
@@ -67,8 +67,7 @@ class Hands(Protocol):
         """Return what does the steps of one image."""
 
 
-@dataclass(slots=True)
-class Execution:
+class Execution(msgspec.Struct):
     """One run of :func:`execute`: everything its jobs share.
 
     Attributes:
@@ -88,9 +87,9 @@ class Execution:
     epoch: int
     forced: frozenset[str]
     listener: Listener = silent
-    budgets: Mapping[str, int] = field(default_factory=dict)
-    _started: dict[str, float] = field(default_factory=dict)
-    _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = field(default_factory=dict)
+    budgets: Mapping[str, int] = {}
+    _started: dict[str, float] = {}
+    _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = {}
 
     def run(
         self, plans: Sequence[ImagePlan], workers: int, cancel: threading.Event

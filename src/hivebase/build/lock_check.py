@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hivebase.build.workspace import read_lock
@@ -10,6 +9,7 @@ from hivebase.digest import Digest
 from hivebase.errors import SystemFaultError
 from hivebase.fs import atomic_write
 from hivebase.plan.lockfile import FILE_NAME, render_lock
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.build.uv_host import user_of
@@ -11,6 +11,7 @@ from hivebase.errors import SystemFaultError, UsageError
 from hivebase.plan.keys import fingerprint
 from hivebase.plan.lockfile import LockedInput
 from hivebase.plan.requirement_files import RequirementFile, parse
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ is known.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.build.conflicts import explain
@@ -19,6 +19,7 @@ from hivebase.build.uv import ConflictError
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
 from hivebase.plan.requirement_files import split_hashes
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -35,6 +35,7 @@ from hivebase.plan.planner import PlanInputs, needed_bases, plan, selected_image
 from hivebase.plan.sources import BaseFact, split_external
 from hivebase.progress import Event, Listener, silent
 from hivebase.reference import Reference
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

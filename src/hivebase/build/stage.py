@@ -6,7 +6,6 @@ Unpacking is lazy: a stage whose steps are all cached never touches a file syste
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -37,8 +36,7 @@ LayerStep = RunStep | ComposeStep | CopyStep | WorkdirStep
 """A step that may leave layers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """A finished stage, or an image as a stage sees it: the whole chain of layers, lowest first, and history.
 
     ``history`` has one entry per layer that is not marked empty (image-spec, "History").
@@ -71,8 +69,7 @@ class Built:
 SCRATCH = Built((), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """A layer that a step left, and what is in it where the step left several."""
 
     layer: Layer
@@ -101,8 +98,7 @@ class Doer(Protocol):
         """Return the layers of an installation; None when it has to be run."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageBuilder:
+class StageBuilder(msgspec.Struct, frozen=True):
     """Builds stages of one image.
 
     Attributes:

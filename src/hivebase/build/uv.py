@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from hivebase.build.pylock import Package, parse_pylock
 from hivebase.errors import SystemFaultError, UnreachableError, UsageError
 from hivebase.plan.requirement_files import split_hashes
 from hivebase.transport import redact
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

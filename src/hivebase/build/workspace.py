@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.dockerfile.ignore import IgnoreFile
 from hivebase.errors import SystemFaultError, UsageError
@@ -33,8 +34,7 @@ _SKIPPED = frozenset(_FOREIGN.split())
 """Directories of other people's or of generated files; ``.devcontainer`` and ``.docker`` are people's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(msgspec.Struct, frozen=True):
     """A hive and the directory it was read from.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

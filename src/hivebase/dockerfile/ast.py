@@ -18,12 +18,12 @@ All values of one ENV or LABEL see the variables from before that instruction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Span:
+
+class Span(msgspec.Struct, frozen=True):
     """Where an instruction stands: 1-based first and last line, 1-based column of its keyword."""
 
     line: int
@@ -31,8 +31,7 @@ class Span:
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(msgspec.Struct, frozen=True):
     """One here-document.
 
     Attributes:
@@ -48,8 +47,7 @@ class Heredoc:
     chomp: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """The command of RUN, CMD, ENTRYPOINT or HEALTHCHECK.
 
     ``shell`` form has one element in ``argv``: the text for the shell, continuation lines joined, with the
@@ -62,8 +60,7 @@ class Command:
     heredocs: tuple[Heredoc, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(msgspec.Struct, frozen=True):
     """One ``RUN --mount=``, checked by ``mounts.check`` except for values with a ``$``.
 
     ``options`` are the pairs without ``type``, names lower-cased; ``readonly`` alone is ``("readonly", "")``.
@@ -77,8 +74,7 @@ class Mount:
         return next((value for key, value in reversed(self.options) if key in names), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(msgspec.Struct, frozen=True):
     """What every instruction has.
 
     Attributes:
@@ -95,8 +91,7 @@ class Instruction:
         return type(self).__name__.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class From(Instruction):
+class From(Instruction, frozen=True):
     """``FROM [--platform=] image [AS alias]``; ``alias`` is lower-cased."""
 
     image: str
@@ -104,29 +99,25 @@ class From(Instruction):
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Arg(Instruction):
+class Arg(Instruction, frozen=True):
     """``ARG name[=default] …``; the default is None when absent, which differs from empty."""
 
     pairs: tuple[tuple[str, str | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Env(Instruction):
+class Env(Instruction, frozen=True):
     """``ENV key=value …`` or the old ``ENV key value`` (one pair; the value is the rest of the line)."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Label(Instruction):
+class Label(Instruction, frozen=True):
     """``LABEL key=value …``; keys are expanded too."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Run(Instruction):
+class Run(Instruction, frozen=True):
     """``RUN [--mount=…] [--network=…] [--security=…] command``; ``network`` is default, none or host."""
 
     command: Command
@@ -135,8 +126,7 @@ class Run(Instruction):
     security: str = "sandbox"
 
 
-@dataclass(frozen=True, slots=True)
-class Copy(Instruction):
+class Copy(Instruction, frozen=True):
     """``COPY [flags] source… destination``; ``from_`` is empty for the build context.
 
     ``heredocs`` are inline files: a source that equals ``"<<" + heredoc.name`` takes its content from there
@@ -154,8 +144,7 @@ class Copy(Instruction):
     heredocs: tuple[Heredoc, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Add(Copy):
+class Add(Copy, frozen=True):
     """``ADD``: COPY from the context, local archives unpacked, and URLs or git repositories fetched."""
 
     checksum: str = ""
@@ -163,71 +152,61 @@ class Add(Copy):
     unpack: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cmd(Instruction):
+class Cmd(Instruction, frozen=True):
     """``CMD``."""
 
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Entrypoint(Instruction):
+class Entrypoint(Instruction, frozen=True):
     """``ENTRYPOINT``."""
 
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Shell(Instruction):
+class Shell(Instruction, frozen=True):
     """``SHELL ["…"]``."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class User(Instruction):
+class User(Instruction, frozen=True):
     """``USER user[:group]``."""
 
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class Workdir(Instruction):
+class Workdir(Instruction, frozen=True):
     """``WORKDIR path``."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Expose(Instruction):
+class Expose(Instruction, frozen=True):
     """``EXPOSE port[/protocol] …``, as written."""
 
     ports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Volume(Instruction):
+class Volume(Instruction, frozen=True):
     """``VOLUME``, either form."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stopsignal(Instruction):
+class Stopsignal(Instruction, frozen=True):
     """``STOPSIGNAL``."""
 
     signal: str
 
 
-@dataclass(frozen=True, slots=True)
-class Maintainer(Instruction):
+class Maintainer(Instruction, frozen=True):
     """``MAINTAINER`` (deprecated, still part of the language)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck(Instruction):
+class Healthcheck(Instruction, frozen=True):
     """``HEALTHCHECK``; ``command`` is None for ``NONE``. Durations in nanoseconds, 0 when not given."""
 
     command: Command | None
@@ -238,8 +217,7 @@ class Healthcheck(Instruction):
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Onbuild(Instruction):
+class Onbuild(Instruction, frozen=True):
     """``ONBUILD <instruction>``.
 
     ``trigger`` is the text of the instruction with its heredocs; ``parse_trigger`` reads it for a child.
@@ -248,8 +226,7 @@ class Onbuild(Instruction):
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """One ``FROM`` and what follows it. ``name`` is the alias, or the index as text."""
 
     index: int
@@ -262,8 +239,7 @@ class Stage:
         return self.from_.alias or str(self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(msgspec.Struct, frozen=True):
     r"""A parsed file.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from hivebase.dockerfile.source import SPACES, did_you_mean, quoted
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "repeated", "boolean"]
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """One flag, quotes removed: ``value`` is None without a ``=``; ``offset`` in the logical line."""
 
     name: str
@@ -74,11 +74,10 @@ def _word(text: str, position: int) -> tuple[str, int]:
     return "".join(out), min(position, len(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(msgspec.Struct, frozen=True):
     """Checked flags by name."""
 
-    given: dict[str, list[Flag]] = field(default_factory=dict)
+    given: dict[str, list[Flag]] = {}
 
     def text(self, name: str) -> str:
         """Return the value of a text flag, "" when it was not given."""

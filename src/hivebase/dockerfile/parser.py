@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hivebase.dockerfile.ast import Arg, Dockerfile, From, Heredoc, Instruction, Stage
@@ -12,6 +11,7 @@ from hivebase.dockerfile.instructions import read_instruction
 from hivebase.dockerfile.lines import LineReader
 from hivebase.dockerfile.source import Source, quoted
 from hivebase.dockerfile.statement import Statement
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ the work is bounded by the length of the value times the length of the pattern.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,8 +28,7 @@ class PatternError(ValueError):
     """The pattern is malformed, or too long for the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(msgspec.Struct, frozen=True):
     """A run of single-character tokens between two stars."""
 
     tokens: tuple[str, ...]

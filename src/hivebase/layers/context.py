@@ -16,8 +16,9 @@ import hashlib
 import io
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
+
+import msgspec
 
 from hivebase.digest import CHUNK, Digest
 from hivebase.errors import HivebaseError, UsageError
@@ -43,8 +44,7 @@ _DIRECTORY = FileFact("dir", 0o755)
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(msgspec.Struct):
     """One name of the walk. ``refused`` says why its content cannot be had, or is empty."""
 
     fact: FileFact

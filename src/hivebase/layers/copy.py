@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import posixpath
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ from hivebase.layers.unpack import read_archive, unpack
 from hivebase.plan.checks import is_remote
 from hivebase.plan.select import select
 from hivebase.tar import Entry
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

@@ -8,12 +8,13 @@ and resolved: :meth:`Destination.resolve` follows the links of the image inside 
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hivebase.errors import BuildError
 from hivebase.layers.tree import resolve
 from hivebase.tar import Entry
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

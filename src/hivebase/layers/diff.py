@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hivebase.fs import Directory, system_fault
 from hivebase.layers.normalise import normalise
 from hivebase.layers.tree import entry_of, is_opaque
 from hivebase.layers.walk import walk
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection

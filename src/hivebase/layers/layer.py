@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+
+import msgspec
 
 from hivebase.digest import Digest
 from hivebase.errors import BuildError
@@ -25,8 +26,7 @@ OPAQUE = ".wh..wh..opq"
 """Name of the file that hides all of a directory that lies in lower layers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """A stored layer: where its compressed bytes are, and the digest of the uncompressed ones."""
 
     descriptor: Descriptor
@@ -135,7 +135,7 @@ class LayerWriter:
             self._blob = self._stack.enter_context(self._store.ingest())
             self._compressor = self._stack.enter_context(Compressor(self._blob.write))
         if entry.mtime > self.epoch:
-            entry = replace(entry, mtime=self.epoch)
+            entry = msgspec.structs.replace(entry, mtime=self.epoch)
         self._writer.add(entry, data)
         if self._observe is not None:
             self._observe(entry, self._written - entry.size - len(padding(entry.size)))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from hivebase.errors import UsageError
 
@@ -28,8 +29,7 @@ UNNAMED = "__unnamed__"
 """Name of a download whose URL has none; BuildKit's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True):
     """A git repository to add.
 
     Attributes:
@@ -45,8 +45,7 @@ class Repository:
     directory: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(msgspec.Struct, frozen=True):
     """A downloaded file.
 
     Attributes:

@@ -17,7 +17,7 @@ import lzma
 import os
 import posixpath
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from hivebase.digest import CHUNK
@@ -26,6 +26,7 @@ from hivebase.layers.destination import ROOT, Destination, Item, Owner
 from hivebase.layers.tree import resolve
 from hivebase.oci.inflate import InflateLimits, inflated
 from hivebase.tar import Entry, Reader, clean
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

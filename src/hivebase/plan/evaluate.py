@@ -6,7 +6,6 @@ What is not known (the configuration of a base that nobody has fetched yet) stop
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,8 +42,7 @@ def _as_written(source: str, _checksum: str, _keep_git_dir: bool) -> str:  # noq
     return source
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluateInputs:
+class EvaluateInputs(msgspec.Struct, frozen=True):
     """All that a Dockerfile's meaning depends on besides its text.
 
     Attributes:
@@ -64,12 +62,12 @@ class EvaluateInputs:
     """
 
     platform: str = "linux/amd64"
-    args: Mapping[str, str] = field(default_factory=dict)
+    args: Mapping[str, str] = {}
     epoch: int = 0
     layer_time: int | None = None
-    bases: Mapping[str, BaseFact] = field(default_factory=dict)
-    images: Mapping[str, BaseFact] = field(default_factory=dict)
-    context: FileListing = field(default_factory=EmptyListing)
+    bases: Mapping[str, BaseFact] = {}
+    images: Mapping[str, BaseFact] = {}
+    context: FileListing = msgspec.field(default_factory=EmptyListing)
     find: Callable[[Reference], str | None] = _nobody
     remote: Callable[[str, str, bool], str] = _as_written
     target: str = ""
@@ -77,8 +75,7 @@ class EvaluateInputs:
     compositions: Compositions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True):
     """What came out.
 
     Attributes:
@@ -93,7 +90,7 @@ class Evaluation:
     warnings: tuple[str, ...]
     files: dict[str, str]
     args: dict[str, str]
-    site: Site = field(default_factory=Site)
+    site: Site = msgspec.field(default_factory=Site)
 
 
 def evaluate(document: Dockerfile, inputs: EvaluateInputs) -> Evaluation:

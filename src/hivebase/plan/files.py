@@ -7,8 +7,9 @@ root itself. Names that are not UTF-8 carry surrogates, as ``os.fsdecode`` makes
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 from hivebase.errors import UsageError
 
@@ -21,8 +22,7 @@ MAX_LINKS = 40
 """Symbolic links followed for one path before it is called a loop; the kernel's own limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFact:
+class FileFact(msgspec.Struct, frozen=True):
     """What decides how a file is copied.
 
     Attributes:

@@ -6,9 +6,10 @@ All stages count, needed or not: a person who asks for the graph asks about the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from hivebase.errors import UsageError
 from hivebase.plan.circles import circle, knots, order
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from hivebase.reference import Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One image. ``refs`` are the expanded references of all its FROM lines, stages of its own left out."""
 
     name: str
@@ -32,8 +32,7 @@ class Node:
     refs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, order=True):
     """``child`` uses ``parent``: an image of the hive, or in ``Graph.outside`` an external reference."""
 
     child: str
@@ -41,8 +40,7 @@ class Edge:
     via: Via
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(msgspec.Struct, frozen=True):
     """The graph of a hive.
 
     Attributes:
@@ -87,18 +85,16 @@ _SHOWN_STEPS = 12
 """Of a circle, the places in files that an error lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     image: HiveImage
-    uses: Uses = field(default_factory=Uses)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    uses: Uses = msgspec.field(default_factory=Uses)
+    diagnostics: list[Diagnostic] = []
 
     def remark(self, use: Use, message: str, severity: Literal["error", "warning"] = "warning") -> None:
         self.diagnostics.append(Diagnostic(self.image.dockerfile, message, use.line, severity))
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(msgspec.Struct, frozen=True):
     """A use of an image of the hive."""
 
     item: _Found

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import posixpath
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 StandIns = Literal["auto", "never"]
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(msgspec.Struct, frozen=True):
     """A remark about one file that does not stop work on the others.
 
     Attributes:
@@ -55,8 +53,7 @@ class Diagnostic:
         return f"{place}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(msgspec.Struct, frozen=True):
     """A Dockerfile as found on disk.
 
     Attributes:
@@ -72,8 +69,7 @@ class FoundFile:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HiveImage:
+class HiveImage(msgspec.Struct, frozen=True):
     """One image of a hive.
 
     Attributes:
@@ -91,7 +87,7 @@ class HiveImage:
     dockerfile: str
     context: str
     group: str = ""
-    args: Mapping[str, str] = field(default_factory=dict)
+    args: Mapping[str, str] = {}
     document: Dockerfile | None = None
     error: UsageError | None = None
     remains: Dockerfile | None = None
@@ -107,8 +103,7 @@ class HiveImage:
         return self.document
 
 
-@dataclass(frozen=True, slots=True)
-class Hive:
+class Hive(msgspec.Struct, frozen=True):
     """All of it.
 
     Attributes:
@@ -140,7 +135,7 @@ class Hive:
     def with_version(self, version: str) -> Hive:
         """Return this hive at another version."""
         table = msgspec.structs.replace(self.settings.hive, version=version)
-        return replace(self, settings=msgspec.structs.replace(self.settings, hive=table))
+        return msgspec.structs.replace(self, settings=msgspec.structs.replace(self.settings, hive=table))
 
     def reference(self, name: str) -> str:
         """Return the familiar reference under which the image ``name`` is stored."""

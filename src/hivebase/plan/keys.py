@@ -9,7 +9,6 @@ everything, the history and the configuration included.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,13 +17,13 @@ from hivebase.digest import Digest
 from hivebase.plan.files import FileFact, FileListing, clamp, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hivebase.oci.model import ImageConfig
     from hivebase.plan.select import Selected
     from hivebase.plan.steps import CopyStep, RunStep, WorkdirStep
 
-FORMAT = 2
+FORMAT = 3
 """Raise it whenever the same plan would give other layers; every key changes with it."""
 
 _UNKEYED = frozenset({"key", "created_by", "text", "line", "proxies", "why"})
@@ -36,50 +35,53 @@ def fingerprint(*parts: object) -> Digest:
 
     Takes None, bool, int, str, bytes, and tuples, lists, mappings, sets, dataclasses and structs of them.
     """
-    state = hashlib.sha256()
-    for chunk in _encode(parts):
-        state.update(chunk)
-    return Digest.from_hash(state)
+    chunks: list[bytes] = []
+    _encode(parts, chunks.append)
+    return Digest.of(b"".join(chunks))
 
 
-def _encode(value: object) -> Iterable[bytes]:  # noqa: C901, PLR0912 -- one case for each type
-    """Yield a self-delimiting encoding: a type letter, a length, the content."""
-    match value:
-        case None:
-            yield b"n"
-        case bool():
-            yield b"T" if value else b"F"
-        case int():
-            yield b"i%d;" % value
-        case str():
-            # Names of files may hold lone surrogates; both kinds of them must survive.
-            data = value.encode("utf-8", "surrogatepass")
-            yield b"s%d:" % len(data)
-            yield data
-        case bytes():
-            yield b"b%d:" % len(value)
-            yield value
-        case tuple() | list():
-            yield b"l%d:" % len(value)
-            for item in value:
-                yield from _encode(item)
-        case dict():
-            yield b"d%d:" % len(value)
-            for key in sorted(value):
-                yield from _encode(key)
-                yield from _encode(value[key])
-        case frozenset() | set():
-            yield from _encode(sorted(value))
-        case msgspec.Struct():
-            yield from _encode([type(value).__name__, msgspec.structs.asdict(value)])
-        case _ if dataclasses.is_dataclass(value):
-            yield from _encode([type(value).__name__, _fields(value, frozenset())])
-        case _:
-            raise TypeError(f"cannot be part of a key: {type(value).__name__}")
+def _encode(value: object, put: Callable[[bytes], object]) -> None:
+    """Hand out a self-delimiting encoding: a type letter, a length, the content."""
+    kind = type(value)
+    if kind is str or isinstance(value, str):
+        # Names of files may hold lone surrogates; both kinds of them must survive.
+        data = value.encode("utf-8", "surrogatepass")  # type: ignore[attr-defined]
+        put(b"s%d:%b" % (len(data), data))
+    elif kind is tuple or kind is list or isinstance(value, tuple | list):
+        put(b"l%d:" % len(value))  # type: ignore[arg-type]
+        for item in value:  # type: ignore[attr-defined]
+            _encode(item, put)
+    elif value is None:
+        put(b"n")
+    elif kind is bool:
+        put(b"T" if value else b"F")
+    elif isinstance(value, int):
+        put(b"i%d;" % value)
+    elif isinstance(value, bytes):
+        put(b"b%d:%b" % (len(value), value))
+    else:
+        _encode_structure(value, put)
+
+
+def _encode_structure(value: object, put: Callable[[bytes], object]) -> None:
+    if isinstance(value, dict):
+        put(b"d%d:" % len(value))
+        for key in sorted(value):
+            _encode(key, put)
+            _encode(value[key], put)
+    elif isinstance(value, frozenset | set):
+        _encode(sorted(value), put)
+    elif isinstance(value, msgspec.Struct) or dataclasses.is_dataclass(value):
+        _encode([type(value).__name__, _fields(value, frozenset())], put)
+    else:
+        raise TypeError(f"cannot be part of a key: {type(value).__name__}")
 
 
 def _fields(value: Any, without: frozenset[str]) -> dict[str, object]:
-    names = (field.name for field in dataclasses.fields(value))
+    if isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__
+    else:
+        names = tuple(field.name for field in dataclasses.fields(value))
     return {name: getattr(value, name) for name in names if name not in without}
 
 

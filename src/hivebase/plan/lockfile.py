@@ -37,8 +37,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
+
+import msgspec
 
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
@@ -56,8 +57,7 @@ _HEADER = "# Written by hivebase; the digests that every build of this hive star
 _USER = re.compile(r"(?<=://)[^/?#\s@]*@")
 
 
-@dataclass(frozen=True, slots=True)
-class LockedInput:
+class LockedInput(msgspec.Struct, frozen=True):
     """What ``hivebase lock`` read in one place.
 
     Attributes:
@@ -69,8 +69,7 @@ class LockedInput:
     pythons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HiveLock:
+class HiveLock(msgspec.Struct, frozen=True):
     """The lock as a value.
 
     Attributes:
@@ -84,10 +83,10 @@ class HiveLock:
 
     pins: dict[tuple[str, str], Digest]
     others: str = ""
-    wheels: Mapping[str, LockedWheel] = field(default_factory=dict)
-    installs: Mapping[Digest, Resolution] = field(default_factory=dict)
-    inputs: Mapping[str, LockedInput] = field(default_factory=dict)
-    outputs: Mapping[str, Digest] = field(default_factory=dict)
+    wheels: Mapping[str, LockedWheel] = {}
+    installs: Mapping[Digest, Resolution] = {}
+    inputs: Mapping[str, LockedInput] = {}
+    outputs: Mapping[str, Digest] = {}
 
     @classmethod
     def empty(cls) -> Self:
@@ -104,16 +103,18 @@ class HiveLock:
 
     def with_pin(self, ref: str, platform: str, digest: Digest) -> HiveLock:
         """Return a lock that has one more pin, or another digest for a known one."""
-        return replace(self, pins={**self.pins, (ref, platform): digest})
+        return msgspec.structs.replace(self, pins={**self.pins, (ref, platform): digest})
 
     def with_wheels(self, wheels: Iterable[LockedWheel]) -> HiveLock:
         """Return a lock that knows these wheels too."""
-        return replace(self, wheels={**self.wheels, **{wheel.sha256: wheel for wheel in wheels}})
+        return msgspec.structs.replace(
+            self, wheels={**self.wheels, **{wheel.sha256: wheel for wheel in wheels}}
+        )
 
     def with_install(self, request: Request, resolution: Resolution) -> HiveLock:
         """Return a lock that remembers what ``request`` resolved to, and the wheels of it."""
         installs = {**self.installs, request_key(request): resolution}
-        return replace(self, installs=installs).with_wheels(resolution.wheels)
+        return msgspec.structs.replace(self, installs=installs).with_wheels(resolution.wheels)
 
     @property
     def rest(self) -> Digest:
@@ -126,7 +127,7 @@ def request_key(request: Request) -> Digest:
 
     Credentials in addresses do not count: who asks does not change what is asked.
     """
-    values = {item.name: _without_users(getattr(request, item.name)) for item in fields(request)}
+    values = {name: _without_users(getattr(request, name)) for name in request.__struct_fields__}
     return fingerprint("install", 1, values)
 
 

@@ -17,8 +17,9 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.plan.official import OFFICIAL_IMAGES, OFFICIAL_NAMESPACES
 from hivebase.reference import DEFAULT_REGISTRY
@@ -49,8 +50,7 @@ _SOURCE = frozenset(_LANGUAGES.split())
 """Extensions of programs and data about Dockerfiles (``dockerfile.go``, ``Dockerfile_test.go``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(msgspec.Struct, frozen=True):
     """A Dockerfile's base name taken apart; ``variant`` is empty for a plain one."""
 
     variant: str
@@ -97,8 +97,7 @@ def slug(text: str) -> str:
     return f"{joined or 'image'}-{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A Dockerfile's name.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.errors import PolicyError
 from hivebase.plan.evaluate import EvaluateInputs, Evaluation, evaluate
@@ -34,8 +35,7 @@ def _never(_name: str, _key: Digest) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class PlanInputs:
+class PlanInputs(msgspec.Struct, frozen=True):
     """The state of the world, as far as a plan depends on it.
 
     Attributes:
@@ -59,13 +59,13 @@ class PlanInputs:
     """
 
     names: Sequence[str] = ()
-    args: Mapping[str, str] = field(default_factory=dict)
+    args: Mapping[str, str] = {}
     epoch: int = 0
     layer_time: int | None = None
     platform: str = "linux/amd64"
-    bases: Mapping[str, BaseFact] = field(default_factory=dict)
-    listings: Mapping[str, FileListing] = field(default_factory=dict)
-    previous: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict)
+    bases: Mapping[str, BaseFact] = {}
+    listings: Mapping[str, FileListing] = {}
+    previous: Mapping[str, Mapping[str, str] | None] = {}
     complete: Callable[[str, Digest], bool] = _never
     force: bool = False
     target: str = ""
@@ -77,8 +77,7 @@ class PlanInputs:
     answers: HiveLock | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NeededBase:
+class NeededBase(msgspec.Struct, frozen=True):
     """An external image that a plan needs.
 
     Attributes:

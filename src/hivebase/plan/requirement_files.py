@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,8 +61,7 @@ _FLAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RequirementFile:
+class RequirementFile(msgspec.Struct, frozen=True):
     """One file, as far as it goes by itself.
 
     Attributes:
@@ -109,7 +109,7 @@ def parse(text: str) -> RequirementFile:
             reader.read(number, line)
         except _NotUnderstoodError as problem:
             reader.impure = reader.impure or f"line {number}: {problem}"
-    return replace(reader.file(), impure=reader.impure)
+    return msgspec.structs.replace(reader.file(), impure=reader.impure)
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -144,14 +144,13 @@ class _NotUnderstoodError(Exception):
     """A line whose meaning is not known here; says why."""
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """Collects what the lines say."""
 
-    requirements: list[tuple[int, str]] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    lists: dict[str, list[str]] = field(default_factory=dict)
-    flags: set[str] = field(default_factory=set)
+    requirements: list[tuple[int, str]] = []
+    paths: list[str] = []
+    lists: dict[str, list[str]] = {}
+    flags: set[str] = set()
     index_url: str | None = None
     impure: str = ""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.plan.lockfile import request_key
 from hivebase.plan.wheel_tags import build_number, rank
@@ -30,8 +31,7 @@ _HASH = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 _ZEROS = re.compile(r"(\.0+)+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """``name==version``, perhaps with hashes and a marker.
 
     Attributes:

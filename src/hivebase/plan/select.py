@@ -9,8 +9,9 @@ an ignore file.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.dockerfile.ignore import IgnoreFile
 from hivebase.errors import UsageError
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(msgspec.Struct, frozen=True):
     """One file to copy.
 
     Attributes:

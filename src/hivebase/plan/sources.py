@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.dockerfile.ast import Copy, Run
 from hivebase.errors import NotFoundError, UsageError
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from hivebase.oci.model import ImageConfig
 
 
-@dataclass(frozen=True, slots=True)
-class BaseFact:
+class BaseFact(msgspec.Struct, frozen=True):
     """What planning knows of an image that something stands on or copies from.
 
     Attributes:
@@ -35,7 +35,7 @@ class BaseFact:
     digest: Digest
     config: ImageConfig
     image: Digest | None = None
-    site: Site = field(default_factory=Site)
+    site: Site = msgspec.field(default_factory=Site)
 
 
 class UnknownBaseError(NotFoundError):

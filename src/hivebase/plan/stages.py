@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 from hivebase.dockerfile import ast
 from hivebase.dockerfile.heredocs import is_script, shell_text
@@ -65,8 +66,7 @@ class Surroundings(Protocol):
         """Take note of a context file that was read."""
 
 
-@dataclass(slots=True)
-class StageDraft:
+class StageDraft(msgspec.Struct):
     """A stage while its instructions are read.
 
     Attributes:
@@ -85,9 +85,9 @@ class StageDraft:
     draft: ConfigDraft
     scope: Scope
     tree: Digest
-    site: Site = field(default_factory=Site)
-    steps: list[Step] = field(default_factory=list)
-    sources: list[ImageSource] = field(default_factory=list)
+    site: Site = msgspec.field(default_factory=Site)
+    steps: list[Step] = []
+    sources: list[ImageSource] = []
 
     def triggers(self, triggers: tuple[str, ...], origin: str, at: ast.From) -> None:
         """Run the ONBUILD instructions that the base left for its children.
@@ -98,7 +98,7 @@ class StageDraft:
         for text in triggers:
             instruction = parse_trigger(text, f"ONBUILD of {origin}")
             # Errors and steps point at the FROM line: that is the line of this file which brought it in.
-            self.take(replace(instruction, span=at.span, text=f"ONBUILD {instruction.text}"))
+            self.take(msgspec.structs.replace(instruction, span=at.span, text=f"ONBUILD {instruction.text}"))
 
     def take(self, instruction: ast.Instruction) -> None:
         """Read one instruction.
@@ -188,7 +188,7 @@ class StageDraft:
 
     def _add(self, step: RunStep | CopyStep | WorkdirStep, content: object) -> None:
         self.tree = keys.step_key(self.tree, step, content)
-        self.steps.append(replace(step, key=self.tree))
+        self.steps.append(msgspec.structs.replace(step, key=self.tree))
 
     def _source(self, name: str, at: ast.Instruction) -> ImageSource:
         source = self.around.source(name, at, self.index)
@@ -211,15 +211,15 @@ class StageDraft:
         step = self._run_step(at, argv, inline, tuple(mounts), workdir)
         made = self._composed(at, step)
         if not isinstance(made, Composed):
-            self._add(replace(step, why=made), content)
+            self._add(msgspec.structs.replace(step, why=made), content)
             return
         for part in made.parts:
             text = made.text_of(part)
             if at.command.form == "shell" and len(made.parts) > 1:
                 argv = (*argv[:-1], text)
-            run = replace(step, argv=argv, created_by=self._run_history(argv))
+            run = msgspec.structs.replace(step, argv=argv, created_by=self._run_history(argv))
             if isinstance(part, ComposeStep):
-                self._compose(replace(part, run=run, created_by=run.created_by), content)
+                self._compose(msgspec.structs.replace(part, run=run, created_by=run.created_by), content)
             else:
                 self._add(run, content)
 
@@ -235,7 +235,9 @@ class StageDraft:
         wheels = [wheel.sha256 for wheel in resolution.wheels] if resolution else None
         marked = ["compose", wheels, sorted(resolution.requested) if resolution else None]
         self.tree = keys.step_key(self.tree, step.run, [content, marked])
-        self.steps.append(replace(step, key=self.tree, run=replace(step.run, key=self.tree)))
+        self.steps.append(
+            msgspec.structs.replace(step, key=self.tree, run=msgspec.structs.replace(step.run, key=self.tree))
+        )
         if resolution is not None:
             self.site = self.site.with_installed({wheel.name: wheel.version for wheel in resolution.wheels})
 
@@ -350,7 +352,7 @@ class StageDraft:
         )
         _check_copy(step)
         content = self._selected(step, at) if source == CONTEXT else self.around.content(source)
-        self._add(replace(step, created_by=_copy_history(step, destination)), content)
+        self._add(msgspec.structs.replace(step, created_by=_copy_history(step, destination)), content)
 
     def _selected(self, step: CopyStep, at: ast.Copy) -> object:
         """Return what a COPY from the context takes, for its key."""

@@ -7,8 +7,9 @@ depends on. Steps that make no layer leave it as it is (see ``hivebase.plan.keys
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from hivebase.digest import Digest
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from hivebase.plan.wheels import Request, Resolution
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSource:
+class ImageSource(msgspec.Struct, frozen=True):
     """Where a stage starts or a file comes from.
 
     Attributes:
@@ -39,16 +39,14 @@ class ImageSource:
 CONTEXT = ImageSource("context")
 
 
-@dataclass(frozen=True, slots=True)
-class InlineFile:
+class InlineFile(msgspec.Struct, frozen=True):
     """A file given in the Dockerfile itself (heredoc of COPY or ADD)."""
 
     name: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MountSpec:
+class MountSpec(msgspec.Struct, frozen=True):
     """One mount of a RUN, expanded and checked.
 
     Attributes:
@@ -80,8 +78,7 @@ class MountSpec:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunStep:
+class RunStep(msgspec.Struct, frozen=True):
     """Run ``argv`` in the tree built so far; what it changes becomes a layer.
 
     Attributes:
@@ -116,16 +113,14 @@ class RunStep:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFile:
+class ReadFile(msgspec.Struct, frozen=True):
     """A file of the image whose text planning read where it comes from: ``path`` is absolute in the image."""
 
     path: str
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class ComposeStep:
+class ComposeStep(msgspec.Struct, frozen=True):
     """Install wheels by adding their layers.
 
     Attributes:
@@ -149,8 +144,7 @@ class ComposeStep:
     run: RunStep
 
 
-@dataclass(frozen=True, slots=True)
-class CopyStep:
+class CopyStep(msgspec.Struct, frozen=True):
     """Copy files into the tree; the layer holds them and the directories made for them.
 
     Attributes:
@@ -179,8 +173,7 @@ class CopyStep:
     keep_git_dir: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WorkdirStep:
+class WorkdirStep(msgspec.Struct, frozen=True):
     """Make sure the directory ``path`` (absolute) exists; a layer only if it did not."""
 
     key: Digest
@@ -191,8 +184,7 @@ class WorkdirStep:
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigStep:
+class ConfigStep(msgspec.Struct, frozen=True):
     """A step that changes the configuration alone: a line of history without a layer."""
 
     key: Digest
@@ -204,8 +196,7 @@ class ConfigStep:
 Step = RunStep | ComposeStep | CopyStep | WorkdirStep | ConfigStep
 
 
-@dataclass(frozen=True, slots=True)
-class StagePlan:
+class StagePlan(msgspec.Struct, frozen=True):
     """One stage to build.
 
     Attributes:
@@ -236,8 +227,7 @@ class StagePlan:
     needs_external: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """Why an image is built: a stable code and what it means here."""
 
     code: Literal[
@@ -254,8 +244,7 @@ class Reason:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlan:
+class ImagePlan(msgspec.Struct, frozen=True):
     """What is to be done for one image.
 
     Attributes:
@@ -274,5 +263,5 @@ class ImagePlan:
     reasons: tuple[Reason, ...]
     stages: tuple[StagePlan, ...] = ()
     key: Digest | None = None
-    inputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = {}
     warnings: tuple[str, ...] = ()

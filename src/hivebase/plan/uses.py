@@ -5,8 +5,9 @@ What cannot be read costs its own line alone: people ask for the graph of trees 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from hivebase.dockerfile.ast import Arg, Copy, Env, Onbuild, Run
 from hivebase.dockerfile.expand import references
@@ -26,8 +27,7 @@ SCRATCH = "scratch"
 """The name that stands for no base at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """A reference as one Dockerfile writes it.
 
     ``parsed`` is None for scratch and for what is no reference. ``unset`` names the variables without a value
@@ -47,12 +47,11 @@ class Use:
         return f", because {' and '.join(self.unset)} {verb} no value" if self.unset else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(msgspec.Struct, frozen=True):
     """The references of one Dockerfile, and the lines that could not be read."""
 
-    found: list[Use] = field(default_factory=list)
-    problems: list[UsageError] = field(default_factory=list)
+    found: list[Use] = []
+    problems: list[UsageError] = []
 
 
 def read_uses(document: Dockerfile, args: Mapping[str, str], platform: str) -> Uses:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from hivebase.digest import Digest
 
@@ -14,8 +15,7 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]*\.whl\Z", re.ASCII)
 _LONGEST_FILE = 255
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LockedWheel:
+class LockedWheel(msgspec.Struct, frozen=True, order=True):
     """One wheel, by everything but an address: any mirror may serve it.
 
     Attributes:
@@ -50,8 +50,7 @@ class LockedWheel:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """What an installation installs.
 
     Attributes:
@@ -65,8 +64,7 @@ class Resolution:
     impure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """The question that a :class:`Resolution` answers: texts and options, no place and no time.
 
     Attributes:

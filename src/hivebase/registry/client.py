@@ -13,7 +13,6 @@ Within one client a reference is looked up once and keeps its meaning.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from hivebase.errors import HivebaseError, NotFoundError, UnreachableError
@@ -26,6 +25,7 @@ from hivebase.registry.pull import Pull
 from hivebase.registry.repository import Repository
 from hivebase.registry.settings import RegistrySettings, connected_host
 from hivebase.transport import Transport
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from hivebase.digest import Digest

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo"]
 
@@ -37,8 +38,7 @@ XATTR = b"SCHILY.xattr."
 """Prefix of the PAX keys that carry extended attributes, in Go as in GNU tar."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One member of an archive.
 
     Attributes:
@@ -66,8 +66,7 @@ class Entry:
     xattrs: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What an archive from outside may claim before it is refused (faults A-4, A-7, A-9).
 
     Attributes:

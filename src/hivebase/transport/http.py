@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urljoin
+
+import msgspec
 
 from hivebase import __version__
 from hivebase.errors import HivebaseError, InterruptedByUserError, SystemFaultError
@@ -39,8 +40,7 @@ _SLOW_CAUSES = frozenset({"name", "timeout"})
 _CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class HostPolicy:
+class HostPolicy(msgspec.Struct, frozen=True):
     """What the user said about one ``host:port``.
 
     Attributes:
@@ -52,8 +52,7 @@ class HostPolicy:
     ca: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One request.
 
     Attributes:
@@ -65,15 +64,14 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     authorization: Secret | None = None
     body: bytes | None = None
     public_only: bool = False
     patience: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A small answer, read to its end. Header names are lower-case; ``url`` is the last one, redacted."""
 
     status: int
@@ -319,7 +317,7 @@ class Transport:
         target = urljoin(request.url, location)
         guarded = self.check(target, base, "a redirect")
         same = Origin.of(target) == base
-        return replace(
+        return msgspec.structs.replace(
             request,
             url=target,
             authorization=request.authorization if same else None,

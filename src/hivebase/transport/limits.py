@@ -6,13 +6,12 @@ larger or slower answer is an error that names the limit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Sizes in bytes, times in seconds. Tests make a copy with smaller figures."""
 
     # Waiting. An unreachable server must be known as such within about five seconds, so that a build can go

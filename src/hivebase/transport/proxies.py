@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from hivebase.errors import UsageError
 from hivebase.transport.secrets import Secret
@@ -15,16 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(msgspec.Struct, frozen=True):
     """A proxy: its URL without user information, and the header that authorises us to it."""
 
     url: str
     authorization: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(msgspec.Struct, frozen=True):
     """The proxy settings of a process.
 
     Attributes:

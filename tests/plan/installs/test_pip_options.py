@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 import pytest
-from tests.plan.installs.recognising import code, only
+from tests.plan.installs.recognising import code, only, replace
 
 from hivebase.plan.installs.model import Install
+from hivebase.values import replace
 
 X = Install("pip", "", requirements=("x",))
 OF_FILE = Install("pip", "", files=("/w/r.txt",))

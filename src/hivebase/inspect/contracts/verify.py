@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hivebase.build.containers import Containers
@@ -15,6 +15,7 @@ from hivebase.layers.snapshots import Snapshots
 from hivebase.oci.annotations import BASE_NAME
 from hivebase.plan.graph import build_graph
 from hivebase.plan.hive import default_args
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,6 @@ Linux 6.12 on. Memory and processes are limited where the machine offers the cgr
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import os
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from hivebase.layers.sandbox.mounts import BoundMount, Caches, SecretMount, as_r
 from hivebase.layers.sandbox.output import Masker
 from hivebase.layers.sandbox.remap import TARGET
 from hivebase.layers.sandbox.runtime import Runtime, find
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     import threading
@@ -229,7 +229,7 @@ def _document(request: SandboxRequest, runtime: Runtime, caches: Caches) -> Requ
         "upper": str(request.upper.absolute()),
         "work": str(request.work.absolute()),
         "config": spec.config(
-            dataclasses.replace(process, env=env),
+            replace(process, env=env),
             name=name,
             hostname=request.hostname,
             network=request.network,

@@ -165,4 +165,4 @@ def _facts(contents: WheelContents, layout: Layout, rows: list[Row], scheme: Sch
         at = full.index(line, at + 1)
     remarks = (*layout.remarks, *contents.remarks())
     where = f"{layout.library}/{layout.dist_info}"
-    return WheelFacts(contents.name, contents.version, where, full, (at, len(line)), remarks)
+    return WheelFacts(contents.file.name, contents.version, where, full, (at, len(line)), remarks)

@@ -51,7 +51,7 @@ class Call:
         program: as written.
         module: the program is an interpreter, called with ``-m pip``.
         sync: it is ``uv pip sync``.
-        words: options and arguments, those in front of ``install`` included.
+        words: options and arguments behind ``install``; those in front of it have no effect.
     """
 
     tool: str
@@ -130,7 +130,7 @@ def _pip(words: Sequence[Word], program: str, *, module: bool) -> Call | None:
     front = _front(words, pip_options.GENERAL, _SETTLING - {"sync"})
     if front is None:
         return None
-    return Call("pip", program, (*words[:front], *words[front + 1 :]), module=module)
+    return Call("pip", program, tuple(words[front + 1 :]), module=module)
 
 
 def _uv(words: Sequence[Word]) -> Call | None:
@@ -141,8 +141,7 @@ def _uv(words: Sequence[Word]) -> Call | None:
     front = _front(behind, uv_options.GENERAL, _SETTLING)
     if front is None:
         return None
-    rest = (*words[1 : pip + 1], *behind[:front], *behind[front + 1 :])
-    return Call("uv", words[0].text, rest, sync=behind[front].text == "sync")
+    return Call("uv", words[0].text, tuple(behind[front + 1 :]), sync=behind[front].text == "sync")
 
 
 def _front(words: Sequence[Word], known: Mapping[str, Option], wanted: frozenset[str]) -> int | None:

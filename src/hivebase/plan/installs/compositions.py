@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.plan.installs.model import Install, Recognition
 from hivebase.plan.installs.requests import ImpureError, request_of
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     Mounted = Callable[[str, tuple[MountSpec, ...]], KnownFile | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(msgspec.Struct, frozen=True):
     """A RUN that is composed at least in part: its parts, in order."""
 
     parts: tuple[ComposeStep | Command, ...]
@@ -33,8 +33,7 @@ class Composed:
         return part.install.text if isinstance(part, ComposeStep) else part.text
 
 
-@dataclass(frozen=True, slots=True)
-class Compositions:
+class Compositions(msgspec.Struct, frozen=True):
     """Decides about every RUN of a hive.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Install:
+
+class Install(msgspec.Struct, frozen=True):
     """One ``pip install``, ``uv pip install`` or ``uv pip sync``, every option of it understood.
 
     Paths are absolute in the image. What the command leaves open is open here too: which interpreter it
@@ -71,15 +71,13 @@ class Install:
     break_system: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A part of a RUN that is run as it is: shell text that stands alone."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Impure:
+class Impure(msgspec.Struct, frozen=True):
     """An installation that has to be run, and why.
 
     Attributes:
@@ -99,8 +97,7 @@ class RefusedError(Exception):
         self.impure = Impure(code, why)
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
+class Recognition(msgspec.Struct, frozen=True):
     """What a RUN consists of.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.plan.requirement_files import parse
 from hivebase.plan.resolve_pins import parse_pin
@@ -24,15 +25,14 @@ class ImpureError(Exception):
     """What is installed cannot be told from here; the text says why, for people."""
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """Collects requirements from files that name files."""
 
     read: Callable[[str], tuple[str, ReadFile] | None]
     install: Install
-    files: dict[str, ReadFile] = field(default_factory=dict)
-    requirements: list[str] = field(default_factory=list)
-    constraints: list[str] = field(default_factory=list)
+    files: dict[str, ReadFile] = {}
+    requirements: list[str] = []
+    constraints: list[str] = []
 
     def file(self, path: str, *, constraint: bool = False) -> None:
         if "://" in path:
@@ -52,7 +52,7 @@ class _Reader:
             raise ImpureError(f"{posixpath.basename(path)} has --find-links")
         (self.constraints if constraint else self.requirements).extend(parsed.requirements)
         install = self.install
-        self.install = replace(
+        self.install = msgspec.structs.replace(
             install,
             index_url=parsed.index_url if parsed.index_url is not None else install.index_url,
             extra_index_urls=(*install.extra_index_urls, *parsed.extra_index_urls),

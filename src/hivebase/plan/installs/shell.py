@@ -31,7 +31,7 @@ _LONGEST = (1 << 17) - 1
 _BLANK = rb"(?:[ \t]|\\\n)*"
 _COMMENTS = rb"(?:[ \t\n]|\\\n|(?<![^\s;&])(?<!\\\n)#[^\n]*(?:\n|\Z))*"
 _AND = re.compile(_BLANK + rb"&&" + _COMMENTS)
-_NEXT = re.compile(_BLANK + rb"(?:;(?!&)|\n|(?<=[ \t])#[^\n]*\n)" + _COMMENTS)
+_NEXT = re.compile(_BLANK + rb"(?:;|\n|(?<=[ \t])#[^\n]*\n)" + _COMMENTS)
 _START = re.compile(_COMMENTS)
 _END = re.compile(_BLANK + rb";?" + _COMMENTS)
 # What the parser takes for a blank and the shell for a letter: the carriage return, blanks of other scripts.
@@ -89,6 +89,8 @@ class Script:
 
     def _is_gap(self, before: Operand, after: Operand) -> bool:
         gap = _AND if before.statement == after.statement else _NEXT
+        if self.source.startswith(b"&", after.start):
+            return False  # ";&> file" is ";&" to the shell, which belongs into a case
         return gap.fullmatch(self.source, before.end, after.start) is not None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hivebase.plan.steps import ReadFile
 
@@ -20,8 +21,7 @@ MAX_TEXT = 16 << 20
 """Bytes of the longest requirement file that is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(msgspec.Struct, frozen=True):
     """A file of the image that a build context has.
 
     Attributes:
@@ -33,8 +33,7 @@ class KnownFile:
     read: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """Immutable; each step gives a new one.
 
     Attributes:
@@ -44,8 +43,8 @@ class Site:
     """
 
     python: Python | None = None
-    installed: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, KnownFile] = field(default_factory=dict)
+    installed: Mapping[str, str] = {}
+    files: Mapping[str, KnownFile] = {}
 
     def copied(
         self, step: CopyStep, items: Iterable[Selected], known: Callable[[Selected], KnownFile | None]
@@ -62,11 +61,11 @@ class Site:
             if item.top and not step.destination.endswith("/"):
                 # Unless it is a directory, which the tree alone knows; the builder looks.
                 files[step.destination] = found
-        return replace(self, files=files)
+        return msgspec.structs.replace(self, files=files)
 
     def with_installed(self, versions: Mapping[str, str]) -> Site:
         """Return the site after these were installed."""
-        return replace(self, installed={**self.installed, **versions})
+        return msgspec.structs.replace(self, installed={**self.installed, **versions})
 
     def text(self, path: str) -> tuple[str, ReadFile] | None:
         """Return the text of a file of the image, or None when it is not known here or not UTF-8."""
