@@ -83,6 +83,7 @@ def test_other_commands_are_no_installations(text):
         ("PATH=/v/bin:$PATH pip install x", "setting"),
         ("HOME=/h pip install x", "setting"),
         ("A=1 B=$A pip install x", "variable"),
+        ("PATH=1 PIP_X=$PATH pip install x", "variable"),
         ("pip install $PACKAGES", "variable"),
         ("pip install x${TAG}", "variable"),
     ],

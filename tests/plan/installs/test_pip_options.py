@@ -1,8 +1,8 @@
 import pytest
-from tests.plan.installs.recognising import code, only, replace
+from msgspec.structs import replace
+from tests.plan.installs.recognising import code, only
 
 from hivebase.plan.installs.model import Install
-from hivebase.values import replace
 
 X = Install("pip", "", requirements=("x",))
 OF_FILE = Install("pip", "", files=("/w/r.txt",))

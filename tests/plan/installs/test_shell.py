@@ -65,6 +65,7 @@ def test_what_is_no_script_is_refused(text):
         ("a \\\n  && \\\n b", True),
         ("\\ a", False),
         ("a;& b", False),
+        ("a;&> b", False),
         ("a & b", False),
         ("[[ 1 == 1 ]]# a", False),
     ],
@@ -112,4 +113,4 @@ def test_no_script_takes_long(text):
     start = time.perf_counter()
     with contextlib.suppress(RefusedError):
         read_script(text)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 5

@@ -1,8 +1,8 @@
 import pytest
-from tests.plan.installs.recognising import code, only, replace
+from msgspec.structs import replace
+from tests.plan.installs.recognising import code, only
 
 from hivebase.plan.installs.model import Install
-from hivebase.values import replace
 
 X = Install("uv", "", program="", requirements=("x",), compile=False)
 SYNC = Install("uv", "", program="", files=("/w/r.txt",), sync=True, deps=False, compile=False)

@@ -131,6 +131,7 @@ def test_no_text_is_too_strange(text):
         "a $'b'", 'a $"b"', "a | b", "a & b", "a; b", "a > b", "a < b", "a <<E", "(a)", "a {b,c}", "a ~", "a ~/b",
         "a b=~/c", "a b:~c", "a 'b", 'a "b', "a \\", "a # b", "a\nb", "a $NONE", "a $PWD", "a $RANDOM", "A+=1 b",
         "A[0]=1 b", "A=1 B=$A c", "a 'b\tc'", "a *'[x]'", "a\rb", "a\u00a0b", "a $B", "a 'b\nc'",
+        "a $Y\\\nb", 'a "$Y\\\nb"',
     ],
 )  # fmt: skip
 def test_what_cannot_be_worked_out_is_refused(text):
