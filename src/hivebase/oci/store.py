@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from hivebase import fs
 from hivebase.digest import Digest
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hivebase.oci.model import Index
 
 _LOCK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z", re.ASCII)
+_D = TypeVar("_D")
 _MAX_INDEX_DEPTH = 4  # of indexes within indexes; one is usual, two are seen
 
 
@@ -73,6 +74,9 @@ class Store:
         self.leases = Leases(self.state / "leases", locks / "collect")
         self.names = Refs(root, lambda: self.lock("refs"))
         self.facts = Records(self.state / "records", locks / "records")
+        self._described: dict[str, Descriptor] = {}
+        self._manifests: dict[str, Manifest] = {}
+        self._configs: dict[str, ImageConfig] = {}
 
     @classmethod
     def open(cls, root: Path | None = None) -> Self:
@@ -208,8 +212,11 @@ class Store:
             NotFoundError: it is not there.
             CorruptContentError: it is damaged, or not an image manifest.
         """
-        data = self.read(digest)
-        manifest = documents.parse_manifest(data, what=f"the manifest {digest}")
+        manifest = self._parsed(
+            self._manifests,
+            digest,
+            lambda data: documents.parse_manifest(data, what=f"the manifest {digest}"),
+        )
         self.leases.pin([manifest.config.digest, *(layer.digest for layer in manifest.layers)])
         return manifest
 
@@ -230,7 +237,9 @@ class Store:
             CorruptContentError: it is damaged, or does not fit the manifest.
         """
         what = f"the configuration {manifest.config.digest}"
-        config = documents.parse_config(self.read(manifest.config.digest), what=what)
+        config = self._parsed(
+            self._configs, manifest.config.digest, lambda data: documents.parse_config(data, what=what)
+        )
         if len(config.rootfs.diff_ids) != len(manifest.layers):
             raise CorruptContentError(
                 f"{what} does not fit its manifest",
@@ -355,5 +364,16 @@ class Store:
         return check(self)
 
     def _describe(self, digest: Digest) -> Descriptor:
-        data = self.read(digest)
-        return Descriptor(documents.kind(data, what=f"the document {digest}"), digest, len(data))
+        return self._parsed(
+            self._described,
+            digest,
+            lambda data: Descriptor(documents.kind(data, what=f"the document {digest}"), digest, len(data)),
+        )
+
+    def _parsed(self, known: dict[str, _D], digest: str, parse: Callable[[bytes], _D]) -> _D:
+        """Return a document; one that was parsed before is looked at again, and only its blob is verified."""
+        if digest in known:
+            self.verify(digest)
+        else:
+            known[digest] = parse(self.read(digest))
+        return known[digest]

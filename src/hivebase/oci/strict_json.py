@@ -61,7 +61,10 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
         raise _bad(what, f"it is nested deeper than {MAX_DEPTH} levels") from error
     except ValueError as error:
         raise _bad(what, str(error)) from error
-    _inspect(document, what)
+    # What is not escaped came through the decoding of UTF-8, which knows no half pairs.
+    _refuse_deep(document, what)
+    if b"\\u" in data:
+        _refuse_half_pairs(document, what)
     return document
 
 
@@ -72,7 +75,8 @@ def decode(data: bytes, kind: type[_T], *, what: str, limit: int = MAX_BYTES) ->
         CorruptContentError: as :func:`loads`, or the document does not have the form of ``kind``.
     """
     try:
-        return msgspec.convert(_without_nulls(loads(data, what=what, limit=limit)), kind)
+        document = loads(data, what=what, limit=limit)
+        return msgspec.convert(_without_nulls(document) if b"null" in data else document, kind)
     except msgspec.ValidationError as error:
         raise _bad(what, str(error)) from error
 
@@ -108,12 +112,26 @@ def _float(text: str) -> float:
     return value
 
 
-def _inspect(document: object, what: str) -> None:
-    """Refuse deep nesting and unpaired surrogates, which JSON can spell but UTF-8 cannot."""
-    level: list[object] = [document]
-    for _ in range(MAX_DEPTH):
+def _refuse_deep(document: object, what: str) -> None:
+    level = _containers([document])
+    for _ in range(MAX_DEPTH - 1):
         if not level:
             return
+        level = _containers(
+            value for item in level for value in (item.values() if isinstance(item, dict) else item)
+        )
+    if any(level):
+        raise _bad(what, f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _containers(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _refuse_half_pairs(document: object, what: str) -> None:
+    """Refuse unpaired surrogates, which JSON can spell but UTF-8 cannot."""
+    level: list[object] = [document]
+    while level:
         below: list[object] = []
         for value in level:
             strings: Iterable[object] = (value,)
@@ -126,8 +144,6 @@ def _inspect(document: object, what: str) -> None:
             if any(isinstance(text, str) and not _is_text(text) for text in strings):
                 raise _bad(what, "a string has half a surrogate pair")
         level = below
-    if level:
-        raise _bad(what, f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def _is_text(text: str) -> bool:
