@@ -289,6 +289,11 @@ class Composer:
     ) -> list[tuple[str, Future[LayerMade]]]:
         """Start making layers; with ``receipts``, all is one layer and they are in it."""
         self._files.prefetch(wanted)
+        # Where a wheel goes depends on its size, which not every index tells.
+        wanted = [
+            wheel if wheel.size else replace(wheel, size=self._files.get(wheel).stat().st_size)
+            for wheel in wanted
+        ]
         compiler: Callable[[], Compiler] | None = None
         if install.compile:
             holding = tuple(layers[: target.layers])

@@ -12,7 +12,7 @@ from hivebase.plan.lockfile import FILE_NAME, render_lock
 from hivebase.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from hivebase.plan.lockfile import HiveLock
 
 
-def stale(inputs: Sequence[ImageInput], lock: HiveLock, outputs: Mapping[str, str]) -> list[str]:
+def stale(
+    inputs: Sequence[ImageInput],
+    lock: HiveLock,
+    outputs: Mapping[str, str],
+    unseen: Collection[str] = (),
+) -> list[str]:
     """Return what does not fit together any more, one line each; ask nobody.
 
     Args:
         inputs: of the hive. Those without an interpreter are compared without it.
         lock: as written.
         outputs: text of each output that exists, by path.
+        unseen: locked inputs that cannot be looked at now.
     """
     found = []
     for item in inputs:
@@ -41,7 +47,7 @@ def stale(inputs: Sequence[ImageInput], lock: HiveLock, outputs: Mapping[str, st
                 f"{item.path} was locked for Python {', '.join(known.pythons)}; its images have "
                 f"{', '.join(now.pythons)}"
             )
-    paths = {item.path for item in inputs}
+    paths = {*unseen, *(item.path for item in inputs)}
     found += [f"{path} is locked and does not exist any more" for path in sorted(set(lock.inputs) - paths)]
     for path, digest in sorted(lock.outputs.items()):
         if path not in outputs:

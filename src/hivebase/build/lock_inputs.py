@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hivebase.build.workspace import Workspace
     from hivebase.plan.hive import HiveImage
     from hivebase.plan.pythons import Python
+    from hivebase.plan.wheels import Request
 
 INPUT = "requirements.in"
 OUTPUT = "requirements.txt"
@@ -66,6 +67,7 @@ class ImageInput:
         constraints: what else is not allowed.
         sources: its own indexes.
         output: the file that gets the result, relative to the root; empty for none.
+        request: of an installation in a Dockerfile, to be remembered with its answer.
     """
 
     path: str
@@ -75,6 +77,7 @@ class ImageInput:
     constraints: tuple[Line, ...] = ()
     sources: Sources = Sources()
     output: str = ""
+    request: Request | None = None
 
     @property
     def locked(self) -> LockedInput:

@@ -7,6 +7,7 @@ is known.
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +19,10 @@ from hivebase.build.resolver import chosen, newest_first
 from hivebase.build.uv import ConflictError
 from hivebase.digest import Digest
 from hivebase.errors import UsageError
+from hivebase.plan.lockfile import request_key
 from hivebase.plan.requirement_files import split_hashes
+from hivebase.plan.resolve_pins import normalise
+from hivebase.plan.wheels import Resolution
 from hivebase.values import replace
 
 if TYPE_CHECKING:
@@ -194,10 +198,17 @@ class Locking:
             for found in part.values()
             for wheel in found
         }
-        kept = {
+        asked = {
+            request_key(item.request): Resolution(
+                tuple(sorted(parts[item.path][item.pythons[0]])), _names(item.lines)
+            )
+            for item in self._inputs
+            if item.request is not None
+        }
+        kept = asked | {
             key: found
             for key, found in self._lock.installs.items()
-            if _still_agrees(found.wheels, joint, upgrade, impure=bool(found.impure))
+            if key not in asked and _still_agrees(found.wheels, joint, upgrade, impure=bool(found.impure))
         }
         wheels |= {wheel.sha256: wheel for found in kept.values() for wheel in found.wheels}
         lock = replace(
@@ -244,6 +255,13 @@ def _check(line: Line) -> None:
             why=str(error).splitlines()[0],
             hint="see PEP 508",
         ) from None
+
+
+def _names(lines: Sequence[Line]) -> frozenset[str]:
+    """Return the packages that ``lines`` name."""
+    return frozenset(
+        normalise(re.split(r"[^A-Za-z0-9._-]", line.text.strip(), maxsplit=1)[0]) for line in lines
+    )
 
 
 def _refuse_unknown(upgrade: Upgrade, joint: Iterable[Mapping[str, str]]) -> None:

@@ -31,7 +31,7 @@ from hivebase.layers.hashing import HashCache
 from hivebase.oci.platforms import host_platform
 from hivebase.plan.installs.site import Site
 from hivebase.plan.lockfile import render_lock
-from hivebase.plan.planner import PlanInputs, needed_bases, plan, selected_images
+from hivebase.plan.planner import PlanInputs, bottom_of, needed_bases, plan, selected_images
 from hivebase.plan.sources import BaseFact, split_external
 from hivebase.progress import Event, Listener, silent
 from hivebase.reference import Reference
@@ -148,8 +148,25 @@ class Session:
         Raises:
             UsageError: the hive, a Dockerfile or a context is wrong.
         """
-        self._find_bases(online=False)
+        return self.look(online=False)
+
+    def look(self, *, online: bool) -> tuple[ImagePlan, ...]:
+        """Plan for looking at what is installed.
+
+        Args:
+            online: fetch the bases that the store does not have; else images on them have no stages.
+
+        Raises:
+            UsageError: the hive, a Dockerfile or a context is wrong.
+            SystemFaultError: a base cannot be had.
+        """
+        self._find_bases(online=online)
         return self._planned()
+
+    def python_of(self, image: HiveImage) -> Python | None:
+        """Return the interpreter in the base that ``image`` stands on at the very bottom, as far as it is known."""
+        base = self._bases.get(bottom_of(self.workspace.hive, self._inputs(), image))
+        return self._site(base).python if base is not None else None
 
     def prepare(self) -> tuple[ImagePlan, ...]:
         """Make sure that every external base is in the store, and plan.

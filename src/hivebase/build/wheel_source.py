@@ -26,6 +26,7 @@ class WheelSource:
         environ: of the user.
         pythons: of the images that are built.
         listener: told of progress.
+        exclude_newer: releases after that do not count, as uv takes it.
 
     Attributes:
         files: the wheel files of this machine.
@@ -33,11 +34,16 @@ class WheelSource:
     """
 
     def __init__(
-        self, transport: Transport, environ: Mapping[str, str], pythons: Iterable[Python], listener: Listener
+        self,
+        transport: Transport,
+        environ: Mapping[str, str],
+        pythons: Iterable[Python],
+        listener: Listener,
+        exclude_newer: str = "",
     ) -> None:
         uv = Uv(uv_host(environ))
         addresses = Addresses(uv, cache_directory(environ), pythons)
-        self.resolver = Resolver(uv, addresses)
+        self.resolver = Resolver(uv, addresses, exclude_newer)
         self.files = WheelFiles(wheel_directory(environ), transport, addresses, listener=listener)
 
     def close(self) -> None:

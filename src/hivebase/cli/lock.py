@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from hivebase.build.lock_inputs import ImageInput
     from hivebase.build.locking import Change, Outcome, Upgrade
     from hivebase.build.workspace import Workspace
-    from hivebase.plan.hive import HiveImage
-    from hivebase.plan.pythons import Python
     from hivebase.progress import Listener
 
 _STALE = 1
@@ -56,27 +54,40 @@ def command(
 ) -> int:
     """Resolve what all images install, and write it down.
 
-    Every requirements.in beside a Dockerfile is resolved, all of them together, so that images agree on versions.
-    The result is written with hashes to the requirements.txt beside it, and to hivebase.lock. Versions stay as
-    they are where they satisfy.
+    Every requirements.in beside a Dockerfile and every installation in a Dockerfile that leaves versions open are
+    resolved, all of them together, so that images agree on versions, and for the Python that their base has. The
+    result is written with hashes to the requirements.txt beside each requirements.in, and to hivebase.lock. Versions
+    stay as they are where they satisfy.
     """
     from hivebase.build.lock_check import read_outputs, stale  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.build.lock_dockerfiles import dockerfile_inputs, unseen  # noqa: PLC0415
     from hivebase.build.lock_inputs import inputs_of  # noqa: PLC0415
     from hivebase.build.locking import Outcome  # noqa: PLC0415
-    from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415
+    from hivebase.build.session import Options  # noqa: PLC0415
     from hivebase.cli.display import Display  # noqa: PLC0415
+    from hivebase.cli.session import open_session  # noqa: PLC0415
 
-    workspace = open_workspace(find_root(Path(directory)))
     upgrade = _upgrade(everything=words["upgrade"], packages=words["packages"])
-    with Display(quiet=quiet) as display:
-        inputs = inputs_of(workspace, python_of)
-        found = stale(inputs, workspace.hive.lock, read_outputs(workspace.root, workspace.hive.lock.outputs))
+    with Display(quiet=quiet) as display, open_session(Path(directory), Options(), display) as session:
+        plans = session.look(online=not check)
+        workspace = session.workspace
+        inputs = (
+            *inputs_of(workspace, session.python_of),
+            *dockerfile_inputs(workspace.hive, plans),
+        )
+        lock = workspace.hive.lock
+        found = stale(
+            inputs,
+            lock,
+            read_outputs(workspace.root, lock.outputs),
+            unseen(workspace.hive, plans, lock.inputs),
+        )
         if check:
             return _told(found, as_json=as_json, quiet=quiet)
         since = monotonic()
         if upgrade.nothing and inputs and not found:
             # As it is written is how it would be resolved: versions stay where they satisfy.
-            outcome = Outcome(workspace.hive.lock, {}, ())
+            outcome = Outcome(lock, {}, ())
         else:
             newer = words["exclude_newer"] or workspace.hive.settings.lock.exclude_newer
             outcome = _resolve(workspace, inputs, upgrade, newer, display)
@@ -87,13 +98,6 @@ def command(
     elif not quiet:
         _show(outcome, written, inputs, seconds)
     return 0
-
-
-def python_of(_image: HiveImage) -> Python | None:
-    """Return the interpreter in an image."""
-    from hivebase.plan.pythons import Python  # noqa: PLC0415 -- verbs load what they use
-
-    return Python("3.11.2", "glibc", (2, 36), "x86_64", "")
 
 
 def _upgrade(*, everything: bool, packages: Sequence[str]) -> Upgrade:
@@ -132,12 +136,12 @@ def _resolve(
         raise UsageError(
             "there is nothing to lock",
             where=str(workspace.root),
-            why="no requirements.in lies beside a Dockerfile",
+            why="no requirements.in lies beside a Dockerfile, and none installs by itself",
             hint="name there what the image installs, one package a line",
         )
     uv = Uv(uv_host(os.environ))
     addresses = Addresses(uv, cache_directory(os.environ), [p for item in inputs for p in item.pythons])
-    before = read_outputs(workspace.root, [item.output for item in inputs])
+    before = read_outputs(workspace.root, [item.output for item in inputs if item.output])
     locking = Locking(
         uv,
         inputs,

@@ -48,16 +48,18 @@ def open_session(directory: Path, options: Options, listener: Listener) -> Itera
                 options,
                 pull=_Puller(store, settings, transport, listener),
                 remote=RemoteFiles(transport, store.state),
-                wheels=partial(_wheels, transport, listener),
+                wheels=partial(_wheels, transport, listener, workspace.hive.settings.lock.exclude_newer),
                 listener=listener,
             )
         )
 
 
-def _wheels(transport: Transport, listener: Listener, pythons: Iterable[Python]) -> WheelSource:
+def _wheels(
+    transport: Transport, listener: Listener, exclude_newer: str, pythons: Iterable[Python]
+) -> WheelSource:
     from hivebase.build.wheel_source import WheelSource  # noqa: PLC0415 -- only where wheels are composed
 
-    return WheelSource(transport, os.environ, pythons, listener)
+    return WheelSource(transport, os.environ, pythons, listener, exclude_newer)
 
 
 class _Puller:

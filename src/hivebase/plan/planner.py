@@ -124,6 +124,25 @@ def needed_bases(hive: Hive, inputs: PlanInputs) -> tuple[NeededBase, ...]:
     return tuple(NeededBase(key, written, tuple(users)) for key, (written, users) in sorted(found.items()))
 
 
+def bottom_of(hive: Hive, inputs: PlanInputs, image: HiveImage) -> str:
+    """Return the name in ``PlanInputs.bases`` of the external image at the bottom of ``image``, or ''.
+
+    Raises:
+        UsageError: as for ``plan``.
+    """
+    planner, seen = _Planner(hive, inputs), set[str]()
+    while image.name not in seen:
+        seen.add(image.name)
+        sources = planner.sources(image)
+        source = sources.base(sources.document.stages[sources.target])
+        while source.kind == "stage":
+            source = sources.base(sources.document.stages[int(source.ref)])
+        if source.kind != "image":
+            return source.ref if source.kind == "external" else ""
+        image = hive.image(source.ref)
+    return ""
+
+
 class _Planner:
     def __init__(self, hive: Hive, inputs: PlanInputs) -> None:
         self._hive = hive

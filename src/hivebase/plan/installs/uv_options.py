@@ -116,9 +116,6 @@ _HARMLESS = frozenset(
         "UV_VERSION",
     ]
 )
-_MAY_BE_EMPTY = frozenset(
-    {"python", "index_url", "default_index", "extra_index_urls", "indexes", "find-links", "constraint"}
-)
 _SEPARATORS = {"find-links": ",", "constraint": " ", "extra_index_urls": " ", "indexes": " "}
 _INDEX_NAME = re.compile(r"[A-Za-z0-9_.-]+=", re.ASCII)
 # pip reads only requirements from a file; uv takes these apart as the descriptions of projects.
@@ -171,8 +168,6 @@ def _setting(draft: Draft, name: str, value: str, said: set[Option]) -> None:
     if option in said and option.effect:
         return
     if option.takes:
-        if not value and option.effect in _MAY_BE_EMPTY:
-            return
         _apply(draft, option.effect, Word(value))
     elif value.lower() in _TRUE:
         draft.apply(option.effect, Word(""))
