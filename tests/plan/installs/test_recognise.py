@@ -39,6 +39,7 @@ from hivebase.plan.installs.recognise import recognise_exec
         ("pip install a \\\n    b \\\n && rm -rf /root/.cache", ["<pip install a \\\n    b>", "rm -rf /root/.cache"]),
         ("pip install a &&\n# then\nmake", ["<pip install a>", "make"]),
         ("pip install a > /dev/null && b", None),
+        ("pip install a && pip config list", ["<pip install a>", "pip config list"]),
         ("uv pip install --system a && uv cache clean", ["<uv pip install --system a>", "uv cache clean"]),
     ],
 )  # fmt: skip
@@ -118,6 +119,8 @@ def test_a_shell_that_stops_at_the_first_failure():
         ("pip install a &", "shell-state"),
         ("a &> /x && pip install b", "shell-state"),
         ("echo > /tmp/$$ && pip install a && rm /tmp/$$", "shell-state"),
+        ("pip config set global.index-url https://e.org && pip install a", "setting"),
+        ("printf '[global]' > /etc/pip.conf && pip install a", "setting"),
         ("pip install a | tee log", "shell-syntax"),
         ("pip install a 2>&1 | tee log", "shell-syntax"),
         ("pip install a > log", "shell-syntax"),
