@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from tests.equivalence import awkward
 from tests.equivalence.trees import Tree, flatten, history, unexpected
 from tests.hives import TestHive
 from tests.wheel_index import WheelIndex
+from uv import find_uv_bin
 
 from hivebase.plan.resolve_pins import normalise
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BASE = "python:3.11-slim"
 
@@ -29,7 +28,6 @@ class Pair:
     ref: str
     hives: tuple[TestHive, TestHive]
     said: tuple[str, str]
-    code: tuple[int, int]
 
     @property
     def composed(self) -> Tree:
@@ -89,6 +87,13 @@ class Sides:
     def both(self, name: str, dockerfile: str, files: dict[str, str | bytes] | None = None) -> Pair:
         """Build one image in both ways."""
         hives = self.hives(name, {"Dockerfile": dockerfile, **(files or {})})
+        return self._both(hives, f"{name}/{name}:latest")
+
+    def family(self, name: str, files: dict[str, str | bytes], ref: str) -> Pair:
+        """Build a hive of several images in both ways; return the one called ``ref``."""
+        return self._both(self.hives(name, files), ref)
+
+    def _both(self, hives: tuple[TestHive, TestHive], ref: str) -> Pair:
         done = [
             subprocess.run(
                 hive.command("build", "-v", *words),
@@ -103,9 +108,7 @@ class Sides:
         ]
         said = [f"{one.stdout}\n{one.stderr}" for one in done]
         assert [one.returncode for one in done] == [0, 0], "\n".join(said)
-        return Pair(
-            f"{name}/{name}:latest", hives, (said[0], said[1]), (done[0].returncode, done[1].returncode)
-        )
+        return Pair(ref, hives, (said[0], said[1]))
 
     def compose(
         self, name: str, dockerfile: str, files: dict[str, str | bytes] | None = None, code: int = 0
@@ -137,3 +140,35 @@ def awkward_names(sides):
         sides.index.put(file, data)
         found.append(normalise(name))
     return found
+
+
+REAL = (
+    """pip==25.0.1 setuptools==75.8.0 wheel==0.45.1 flit-core==3.10.1 hatchling==1.27.0 six==1.16.0
+    pathspec==0.12.1 pluggy==1.5.0 packaging==24.2 trove-classifiers==2025.1.15.22 editables==0.5""",
+    "pip==22.3.1 six==1.15.0",
+)
+"""Wheels of other people, with pip's and setuptools' own; two versions of one in two texts."""
+
+
+@pytest.fixture(scope="session")
+def real(sides, tmp_path_factory):
+    """Put real wheels into the index."""
+    directory = tmp_path_factory.mktemp("real")
+    if kept := os.environ.get("HIVEBASE_TEST_WHEELS"):
+        directory = Path(kept)
+    else:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        for text in REAL:
+            subprocess.run([*command, "--dest", str(directory), *text.split()], check=True, timeout=300)
+    for path in sorted(directory.glob("*.whl")):
+        sides.index.put(path.name, path.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def uv_binary():
+    """The uv that hivebase itself brings, as a file of a build context."""
+    return {"uv": Path(find_uv_bin()).read_bytes()}
+
+
+WITH_UV = f"FROM {BASE}\nCOPY uv /usr/local/bin/uv\n"
+WITH_VENV = f"FROM {BASE}\nRUN python -m venv /venv\n"

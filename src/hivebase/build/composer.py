@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from hivebase.build.changes import changes, synchronised
 from hivebase.build.local_install import LocalInstall
 from hivebase.build.scratch import scratch
 from hivebase.build.stage import Built, Left
@@ -39,7 +40,7 @@ from hivebase.layers.wheels.probe import (
 from hivebase.layers.wheels.receipt import write_receipt
 from hivebase.layers.wheels.replace import removal
 from hivebase.plan.config import DEFAULT_PATH
-from hivebase.plan.resolve_pins import normalise, same_version
+from hivebase.plan.resolve_pins import normalise
 from hivebase.progress import Event
 from hivebase.values import replace
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from hivebase.layers.sources import Source
     from hivebase.layers.wheels.files import WheelFiles
     from hivebase.layers.wheels.jobs import LayerMade, Place, WheelFacts
+    from hivebase.layers.wheels.replace import Removal
     from hivebase.oci.store import Store
     from hivebase.plan.installs.model import Install
     from hivebase.plan.steps import ComposeStep, ImageSource
@@ -165,7 +167,7 @@ class Composer:
             target = self._later(target, before)
         except (NotComposableError, HivebaseError):
             return
-        self._start(self._wanted(step.resolution, target)[0], step.install, target, base.layers, {})
+        self._start(changes(step.resolution, target.present).wanted, step.install, target, base.layers, {})
 
     def _target(
         self,
@@ -237,47 +239,35 @@ class Composer:
         target: _Target,
         listener: Listener,
     ) -> tuple[Left, ...]:
-        wanted, replaced = self._wanted(resolution, target, direct)
-        if not wanted:
+        found = changes(resolution, target.present, direct)
+        if step.install.sync:
+            found = synchronised(found, resolution, target.present, target.environment)
+        if not (found.wanted or found.gone):
             return ()
+        left = []
+        if found.gone:
+            gone = removal(tree, found.gone, target.environment.scheme)
+            target = replace(target, places=gone.remaining(target.places))
+            left.append(self._remove(image, found.gone, gone, target, listener))
         every = step.install.tool == "uv"
         asked = {
             wheel.name: Requested(every or wheel.name in resolution.requested, direct.get(wheel.name, b""))
-            for wheel in wanted
+            for wheel in found.wanted
         }
         # What was made here is nobody else's: one layer will do.
-        whole = step.resolution is None and sum(wheel.size for wheel in wanted) < _SMALL
-        started = self._start(wanted, step.install, target, on.layers, asked if whole else {})
-        left = [self._remove(image, tree, replaced, target, listener)] if replaced else []
+        whole = step.resolution is None and sum(wheel.size for wheel in found.wanted) < _SMALL
+        started = self._start(found.wanted, step.install, target, on.layers, asked if whole else {})
         facts: list[WheelFacts] = []
         for label, future in started:
             made = future.result()
             left.append(Left(Layer(made.descriptor, Digest.parse(made.diff_id)), f"hivebase: {label}"))
             facts += made.wheels
         refuse_collisions(facts)
-        if whole:
+        if whole or not facts:
             return tuple(left)
         scheme, receipts = target.environment.scheme, [(item, asked[normalise(item.name)]) for item in facts]
         layer = write_receipt(receipts, scheme, target.places, self._epoch, self._store, self._indexes)
         return (*left, Left(layer, "hivebase: receipts"))
-
-    def _wanted(
-        self, resolution: Resolution, target: _Target, direct: Mapping[str, bytes] | None = None
-    ) -> tuple[list[LockedWheel], list[Distribution]]:
-        """Return what is to be installed, and what is to be taken away for it.
-
-        What comes from a path is installed again even in the same version, as pip does.
-        """
-        wanted, replaced = [], []
-        for wheel in resolution.wheels:
-            present = target.present.get(wheel.name)
-            again = direct is not None and wheel.name in direct
-            if present is not None and not again and same_version(present.version, wheel.version):
-                continue
-            wanted.append(wheel)
-            if present is not None and present.removable:
-                replaced.append(present)
-        return wanted, replaced
 
     def _start(
         self,
@@ -337,13 +327,12 @@ class Composer:
     def _remove(
         self,
         image: str,
-        tree: IndexedTree,
-        replaced: Sequence[Distribution],
+        distributions: Sequence[Distribution],
+        gone: Removal,
         target: _Target,
         listener: Listener,
     ) -> Left:
-        gone = removal(tree, replaced)
-        names = ", ".join(f"{item.name} {item.version}" for item in replaced)
+        names = ", ".join(f"{item.name} {item.version}" for item in distributions)
         listener(
             Event(image, "note", f"takes {names} away; its {gone.size:,} bytes stay in the layers below")
         )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _BINARY = re.compile(r"python(3\.\d+)\Z")
 _SHEBANG = re.compile(rb"#!\s*(/[^\s\0]+)[ \t]*(\S*)[ \t]*\r?\n")
 _HOME = re.compile(r"^include-system-site-packages\s*=\s*true", re.IGNORECASE | re.MULTILINE)
+_BY_UV = re.compile(r"^uv\s*=", re.MULTILINE)
+_SEED = re.compile(r"^seed\s*=\s*true\s*$", re.IGNORECASE | re.MULTILINE)
 _PIP_CONFIGS = ("etc/pip.conf", "etc/xdg/pip/pip.conf", "root/.pip/pip.conf", "root/.config/pip/pip.conf")
 
 
@@ -42,6 +44,7 @@ class Environment:
         removable: those of them that the installer removes old versions from.
         binary: the interpreter itself, links followed, absolute.
         prefix: ``sys.prefix``.
+        seeded: it was made with pip in it, which ``uv pip sync`` then leaves alone.
     """
 
     scheme: Scheme
@@ -49,6 +52,7 @@ class Environment:
     removable: tuple[str, ...]
     binary: str
     prefix: str
+    seeded: bool = True
 
 
 def which(tree: IndexedTree, program: str, path: str) -> str | None:
@@ -200,7 +204,9 @@ def _in_virtual_environment(
     headers = f"{prefix}/include/site/python{python.minor}"
     template = templates.find(facts, (site,), profile)
     scheme = Scheme(profile, python, executable, site, site, f"{prefix}/bin", prefix, headers, template)
-    return Environment(scheme, (site,), (site,), binary, prefix)
+    return Environment(
+        scheme, (site,), (site,), binary, prefix, not _BY_UV.search(text) or bool(_SEED.search(text))
+    )
 
 
 def _in_system(
