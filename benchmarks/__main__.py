@@ -111,6 +111,7 @@ def measure(side: Side, options: argparse.Namespace) -> tuple[Course, str]:
         flat=side.name in _FLAT,
         say=lambda text: say(f"{side.name}: {text}"),
     )
+    say(f"{side.name}: load average {os.getloadavg()[0]:.2f}")
     with side.running():
         version = side.version()
         course.run()

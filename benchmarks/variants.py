@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PIP = re.compile(r"(?<!uv )\bpip3? install(?! --no-compile)\b")
-_COMPILEALL = re.compile(r"\s*\\\n\s*&& python3? -m compileall [^\n\\]*")
+_COMPILEALL = re.compile(
+    r"\s*\\\n\s*&& python3? -m compileall [^\n\\]*|(?m:^RUN python3? -m compileall [^\n\\]*\n)"
+)
 _ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)")
 
 

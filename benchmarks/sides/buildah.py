@@ -50,9 +50,9 @@ class Buildah(Side):
         self.runner.run("rmi", "--all", "--force")
         original = "localhost/bench/original:1"
         self.runner.run("pull", "--signature-policy", self.policy, f"docker-archive:{self.bench.base}")
-        self.runner.run("tag", f"docker.io/library/{BASE}", original)
+        self.runner.run("tag", f"localhost/{BASE}", original)
         directory = peer_base(self.work, self.bench.mirror, original)
-        self._bud(f"docker.io/library/{BASE}", directory / "Dockerfile", directory, layers=False)
+        self._bud(BASE, directory / "Dockerfile", directory, layers=False)
 
     def _bud(self, name: str, dockerfile: Path, context: Path, *, layers: bool = True) -> None:
         words = ["bud", f"--layers={str(layers).lower()}", "--isolation", "chroot", "--network", "host"]

@@ -45,6 +45,11 @@ def test_without_bytecode_drops_compileall() -> None:
     assert without_bytecode(text) == "RUN pip install --no-compile -e /opt/x\n\nCMD true\n"
 
 
+def test_without_bytecode_drops_a_run_that_does_nothing_else() -> None:
+    text = "COPY x /opt/x\nRUN python -m compileall -q /opt/x\nCMD true\n"
+    assert without_bytecode(text) == "COPY x /opt/x\nCMD true\n"
+
+
 def test_a_patch_replaces_one_pin_and_its_hashes() -> None:
     changed = repin(REQUIREMENTS, NEW)
     assert f"\nprotobuf==7.36.1 \\\n    --hash=sha256:{'b' * 64}\n    # via grpcio-tools\n" in changed
