@@ -6,6 +6,7 @@ tree is looked at for real. Where it is as expected, which is nearly always, eve
 
 from __future__ import annotations
 
+import fnmatch
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -219,6 +220,9 @@ class Composer:
             raise NotComposableError("the distribution does not let pip install here (EXTERNALLY-MANAGED)")
         if found := configured(tree, target.environment):
             raise NotComposableError(f"the image has a pip configuration of its own, {found}")
+        for pattern in step.install.unmatched:
+            if found := _match(tree, pattern):
+                raise NotComposableError(f"the shell takes {pattern} for the file {found}")
         for file in step.files:
             real = resolve(tree, file.path)
             entry = tree.lstat(real)
@@ -346,3 +350,13 @@ class Composer:
         if layer is None:
             raise NotComposableError(f"nothing of {names} is there")
         return Left(layer, f"hivebase: without {names}")
+
+
+def _match(tree: IndexedTree, pattern: str) -> str:
+    """Return a file that an absolute shell pattern matches in its last part, or ''."""
+    directory, _, name = pattern.rpartition("/")
+    place = resolve(tree, directory)
+    entry = tree.lstat(place)
+    names = tree.listdir(place) if entry is not None and entry.kind == "dir" else []
+    found = next((item for item in names if fnmatch.fnmatchcase(item, name)), "")
+    return f"{directory}/{found}" if found else ""

@@ -57,7 +57,7 @@ class Compositions(msgspec.Struct, frozen=True):
         if not any(isinstance(part, Install) for part in recognition.parts):
             return ""
         try:
-            _check(step)
+            _check(step, alone=len(recognition.parts) == 1)
             parts: list[ComposeStep | Command] = []
             for part in recognition.parts:
                 if not isinstance(part, Install):
@@ -120,8 +120,8 @@ def _recognise(step: RunStep, *, shell: bool) -> Recognition:
     return recognise(step.argv[-1], shell=step.argv[:-1], env=env, user=step.user, workdir=step.workdir)
 
 
-def _check(step: RunStep) -> None:
-    """Raise where what surrounds the command takes part in what it does."""
+def _check(step: RunStep, *, alone: bool) -> None:
+    """Raise where what surrounds the command takes part in what it does, or is lost between its parts."""
     if step.privileged:
         raise ImpureError("RUN --security=insecure")
     for mount in step.mounts:
@@ -129,3 +129,5 @@ def _check(step: RunStep) -> None:
             raise ImpureError(f"a {mount.type} is mounted, which may say where packages come from")
         if mount.type == "bind" and not mount.read_only:
             raise ImpureError("a mount can be written to")
+        if mount.type == "tmpfs" and not alone:
+            raise ImpureError("its commands may share files in a mount of type tmpfs")
