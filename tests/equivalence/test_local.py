@@ -21,7 +21,7 @@ def _project(backend):
     about = (
         f'[build-system]\nrequires = {requires}\nbuild-backend = "{build}"\n'
         '[project]\nname = "Local_App"\nversion = "1.5"\ndescription = "x"\n'
-        '[project.scripts]\nlocal-app = "local_app.cli:main"\n'
+        '[project.scripts]\nlocal-app = "local_app.cli:main"\n[tool.flit.module]\nname = "local_app"\n'
     )
     return {
         "app/pyproject.toml": about,
@@ -86,7 +86,7 @@ COMMANDS = {
 }
 
 
-CASES = [(tool, command, "copied") for tool in ("pip", "pip 25", "uv") for command in COMMANDS]
+CASES = [(tool, command, "copied") for tool in ("pip", "pip 23.1", "pip 25", "uv") for command in COMMANDS]
 CASES += [("pip", command, place) for place in ("mounted", "of-a-stage") for command in COMMANDS]
 
 
@@ -95,6 +95,10 @@ def test_wheels_in_a_directory(sides, real, uv_binary, tool, command, place):
     """By their path or by name; with the same direct_url.json."""
     head, program = {
         "pip": (f"FROM {BASE}\n", "pip install --no-cache-dir"),
+        "pip 23.1": (
+            f"{WITH_VENV}RUN /venv/bin/pip install pip==23.1.2\n",
+            "/venv/bin/pip install --no-cache-dir",
+        ),
         "pip 25": (
             f"{WITH_VENV}RUN /venv/bin/pip install pip==25.0.1\n",
             "/venv/bin/pip install --no-cache-dir",

@@ -7,13 +7,13 @@ from tests.equivalence.conftest import BASE, WITH_VENV
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
-# What the official images have: site-packages below the interpreter's own prefix. Debian's Python is made to believe so.
+# What official images have: site-packages below the interpreter's own prefix. Debian's Python is made to believe so.
 LIKE_OFFICIAL = f"""\
 FROM {BASE}
 RUN mkdir -p /opt/py/bin /opt/py/lib \\
  && cp /usr/bin/python3.11 /opt/py/bin/ && ln -s python3.11 /opt/py/bin/python \\
  && cp -a /usr/lib/python3.11 /opt/py/lib/ && rm -f /opt/py/lib/python3.11/EXTERNALLY-MANAGED \\
- && sed -i "s/'posix_local'/'posix_prefix'/" /opt/py/lib/python3.11/sysconfig.py \\
+ && sed -i "s/scheme = 'posix_local'/scheme = 'posix_prefix'/" /opt/py/lib/python3.11/sysconfig.py \\
  && sed -i 's/dist-packages/site-packages/; s/"local\\/lib"/"lib"/' /opt/py/lib/python3.11/site.py
 RUN python -m pip --python /opt/py/bin/python install --prefix /opt/py pip==25.0.1
 ENV PATH=/opt/py/bin:$PATH

@@ -238,6 +238,17 @@ def _same_code(difference: Difference) -> bool:
     return bool(marshal.loads(one[16:]) == marshal.loads(two[16:]))
 
 
+def _same_but_for_uv(difference: Difference) -> bool:
+    """Tell whether two RECORDs are equal but for lines of what uv notes for itself."""
+    one = difference.composed.data if difference.composed else None
+    two = difference.run.data if difference.run else None
+    if one is None or two is None:
+        return False
+    return one.splitlines() == [
+        line for line in two.splitlines() if not re.search(rb"/uv_(?:build|cache)\.json,", line)
+    ]
+
+
 ALLOWED = (
     Allowed(
         "references in bytecode",
@@ -258,6 +269,20 @@ ALLOWED = (
         "uv leaves the file that keeps two of its processes apart; nothing runs in a composed image",
         r"tmp/uv-[0-9a-f]+\.lock|.*/\.lock",
         frozenset({"only run"}),
+    ),
+    Allowed(
+        "notes of uv",
+        "of what comes from a path uv notes when its file was changed, to see later whether it is newer; a time of the "
+        "build does not belong into an image, and without it uv installs again",
+        r".*\.dist-info/uv_(?:build|cache)\.json",
+        frozenset({"only run"}),
+    ),
+    Allowed(
+        "notes of uv in RECORD",
+        "their lines are missing with them; all other lines are equal",
+        r".*\.dist-info/RECORD",
+        frozenset({"content"}),
+        _same_but_for_uv,
     ),
 )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hivebase.build.changes import changes, synchronised
-from hivebase.build.local_install import LocalInstall
+from hivebase.build.local_install import LocalInstall, Resolved
 from hivebase.build.scratch import scratch
 from hivebase.build.stage import Built, Left
 from hivebase.build.visible import Visible
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from hivebase.oci.store import Store
     from hivebase.plan.installs.model import Install
     from hivebase.plan.steps import ComposeStep, ImageSource
-    from hivebase.plan.wheels import LockedWheel, Resolution
+    from hivebase.plan.wheels import LockedWheel
     from hivebase.progress import Listener
 
 
@@ -139,15 +139,13 @@ class Composer:
                 tree = stack.enter_context(self._indexes.tree(on.layers))
                 target = self._target(step.install, step.run.env, on.layers, tree)
                 self._check(step, tree, target)
-                direct: dict[str, bytes] = {}
-                resolution = step.resolution
-                if resolution is None:
+                if step.resolution is not None:
+                    resolved = Resolved(step.resolution)
+                else:
                     visible = Visible(step.run, tree, sources, context, self._indexes, stack)
                     local = LocalInstall(self._files, self._projects, visible, listener)
-                    resolution, direct = local.resolve(
-                        step, on.layers, tree, target.environment, target.present
-                    )
-                return self._install(image, step, resolution, direct, on, tree, target, listener)
+                    resolved = local.resolve(step, on.layers, tree, target.environment, target.present)
+                return self._install(image, step, resolved, on, tree, target, listener)
         except NotComposableError as error:
             listener(Event(image, "note", f"line {step.line} is run, not composed: {error}"))
             return None
@@ -232,23 +230,23 @@ class Composer:
                 if Digest.of_stream(stream)[0] != file.digest:
                     raise NotComposableError(f"an earlier step has changed {file.path}")
 
-    def _install(
+    def _install(  # noqa: PLR0913, PLR0917 -- what is known of one installation
         self,
         image: str,
         step: ComposeStep,
-        resolution: Resolution,
-        direct: Mapping[str, bytes],
+        resolved: Resolved,
         on: Built,
         tree: IndexedTree,
         target: _Target,
         listener: Listener,
     ) -> tuple[Left, ...]:
+        resolution, direct = resolved.resolution, resolved.direct
         found = changes(resolution, target.present, direct)
         if step.install.sync:
             found = synchronised(found, resolution, target.present, target.environment)
         if not (found.wanted or found.gone):
             return ()
-        left = []
+        left = list(resolved.left)
         if found.gone:
             gone = removal(tree, found.gone, target.environment.scheme)
             target = replace(target, places=gone.remaining(target.places))

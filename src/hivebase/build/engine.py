@@ -81,7 +81,7 @@ class Engine:
         from hivebase.build.projects import Projects  # noqa: PLC0415
 
         files = self.wheels.files
-        projects = Projects(self.store, self.snapshots, files, self.host, self.cancel, DEFAULT)
+        projects = Projects(self.store, self.indexes, self.snapshots, files, self.host, self.cancel, DEFAULT)
         return self._stack.enter_context(
             Composer(self.store, self.indexes, self.snapshots, files, projects, DEFAULT)
         )

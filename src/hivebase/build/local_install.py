@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.build.local_wheels import LocalWheels
+from hivebase.build.stage import Left
 from hivebase.layers.wheels.keep import keep
 from hivebase.layers.wheels.probe import NotComposableError
 from hivebase.plan.resolve_pins import environment, normalise
@@ -27,7 +28,25 @@ if TYPE_CHECKING:
     from hivebase.plan.steps import ComposeStep
     from hivebase.progress import Listener
 
+_HASHES = (23, 1)
+"""pip from which the hash of a local archive is kept."""
+
 _EXTRAS = re.compile(r"\[[^\]]*\]\Z")
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What an installation consists of.
+
+    Attributes:
+        resolution: the wheels.
+        direct: ``direct_url.json`` by name, for what comes from a path.
+        left: what builds of projects wrote into the projects.
+    """
+
+    resolution: Resolution
+    direct: dict[str, bytes] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +72,8 @@ class LocalInstall:
         tree: IndexedTree,
         where: Environment,
         present: Mapping[str, Distribution],
-    ) -> tuple[Resolution, dict[str, bytes]]:
-        """Return what is installed, and ``direct_url.json`` by name for what comes from a path.
+    ) -> Resolved:
+        """Return what is installed.
 
         Raises:
             NotComposableError: it cannot be told, or something it needs is not there.
@@ -68,23 +87,24 @@ class LocalInstall:
             names = frozenset(
                 normalise(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]) for line in request.requirements
             )
-            return Resolution(tuple(item.wheel for item in found), names), {}
+            return Resolved(Resolution(tuple(item.wheel for item in found), names))
         taken: dict[str, LockedWheel] = {}
-        direct: dict[str, bytes] = {}
+        made = Resolved(Resolution())
         for path in install.paths:
             if path.endswith(".whl"):
                 for item in wheels.at(path):
                     taken[item.wheel.name] = item.wheel
-                    direct[item.wheel.name] = _archive_url(item.url, item.wheel, step, present)
+                    made.direct[item.wheel.name] = _archive_url(item.url, item.wheel, step, present)
             else:
-                self._project(path, step, layers, tree, where, present, taken, direct, editable=False)
+                self._project(path, step, layers, tree, where, present, taken, made, editable=False)
         for path in install.editables:
-            self._project(path, step, layers, tree, where, present, taken, direct, editable=True)
+            self._project(path, step, layers, tree, where, present, taken, made, editable=True)
         if install.deps:
             self._check_needs(wheels, taken, versions, where)
-        return Resolution(tuple(taken[name] for name in sorted(taken)), frozenset(taken)), direct
+        made.resolution = Resolution(tuple(taken[name] for name in sorted(taken)), frozenset(taken))
+        return made
 
-    def _project(  # noqa: PLR0913 -- what the two kinds of projects share
+    def _project(  # noqa: PLR0913, PLR0917 -- what the two kinds of projects share
         self,
         path: str,
         step: ComposeStep,
@@ -93,7 +113,7 @@ class LocalInstall:
         where: Environment,
         present: Mapping[str, Distribution],
         taken: dict[str, LockedWheel],
-        direct: dict[str, bytes],
+        made: Resolved,
         *,
         editable: bool,
     ) -> None:
@@ -105,7 +125,7 @@ class LocalInstall:
             raise NotComposableError(f"{path} is not a directory of the image")
         if mounted:
             raise NotComposableError(f"the project {path} is in a mount")
-        wheel = self.projects.wheel(
+        built = self.projects.wheel(
             source,
             real,
             tree,
@@ -117,9 +137,11 @@ class LocalInstall:
             isolated=step.install.isolated_build,
             listener=self.listener,
         )
-        taken[wheel.name] = wheel
+        wheel = taken[built.wheel.name] = built.wheel
+        if built.layer is not None:
+            made.left.append(Left(built.layer, f"hivebase: what the build of {path} left in it"))
         info = {"editable": True} if editable else {}
-        direct[wheel.name] = _json({"dir_info": info, "url": f"file://{path}"}, step)
+        made.direct[wheel.name] = _json({"url": f"file://{path}", "dir_info": info}, step)
 
     def _check_needs(
         self,
@@ -153,10 +175,10 @@ def _archive_url(
 ) -> bytes:
     if step.install.tool == "uv":
         return _json({"url": url, "archive_info": {}}, step)
-    info: dict[str, object] = {"hash": f"sha256={wheel.sha256}"}
     pip = present.get("pip")
-    if pip is not None and _version(pip.version) >= (23, 1):
-        info["hashes"] = {"sha256": wheel.sha256}
+    info: dict[str, object] = {}
+    if pip is None or _version(pip.version) >= _HASHES:
+        info = {"hash": f"sha256={wheel.sha256}", "hashes": {"sha256": wheel.sha256}}
     return _json({"archive_info": info, "url": url}, step)
 
 

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
-import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from hivebase.build.project_needs import build_requires, depths_of, needed_by
 from hivebase.build.scratch import scratch
-from hivebase.errors import BuildError, UsageError
+from hivebase.digest import Digest
+from hivebase.errors import BuildError, CorruptContentError, NotFoundError
+from hivebase.fs import remove_tree
+from hivebase.layers.diff import layer_from_upper
+from hivebase.layers.layer import Layer
 from hivebase.layers.sandbox.mounts import FileMount
 from hivebase.layers.sandbox.run import SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
-from hivebase.layers.tree import resolve
 from hivebase.layers.wheels.keep import keep
 from hivebase.layers.wheels.probe import NotComposableError
-from hivebase.layers.wheels.replace import owned
+from hivebase.oci.model import Descriptor  # noqa: TC001 -- msgspec reads it at run time
 from hivebase.plan.keys import fingerprint, tree_content
-from hivebase.plan.resolve_pins import normalise
-from hivebase.plan.wheels import LockedWheel
+from hivebase.plan.wheels import LockedWheel  # noqa: TC001 -- the same
 from hivebase.progress import Event
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from hivebase.digest import Digest
     from hivebase.layers.indexed import IndexedTree
-    from hivebase.layers.layer import Layer
+    from hivebase.layers.indexed_cache import Indexes
     from hivebase.layers.sandbox.host import HostConfiguration
     from hivebase.layers.snapshots import Snapshots
     from hivebase.layers.sources import Source
@@ -44,8 +44,25 @@ PROJECTS = "project"
 """Namespace of the records: one per source tree, interpreter and way of building."""
 
 _SCRIPT, _OUT = "/run/hivebase/build_project.py", "/hivebase-wheel"
-_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
-_MOST = 1000
+
+
+class BuiltProject(msgspec.Struct, frozen=True):
+    """What a build left.
+
+    Attributes:
+        wheel: the wheel.
+        descriptor: of the layer with what the build wrote into the project itself; None if that is nothing.
+        diff_id: of that layer.
+    """
+
+    wheel: LockedWheel
+    descriptor: Descriptor | None = None
+    diff_id: str = ""
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer with what the build wrote into the project itself."""
+        return Layer(self.descriptor, Digest.parse(self.diff_id)) if self.descriptor is not None else None
 
 
 class Projects:
@@ -53,6 +70,7 @@ class Projects:
 
     Args:
         store: remembers.
+        indexes: of the store.
         snapshots: unpacks what the sandbox needs.
         files: keeps the wheels.
         host: what a build may see of the host, for isolated builds.
@@ -60,9 +78,10 @@ class Projects:
         epoch: the time that wheels get.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- a sandbox and a cache need that much
         self,
         store: Store,
+        indexes: Indexes,
         snapshots: Snapshots,
         files: WheelFiles,
         host: HostConfiguration,
@@ -70,13 +89,14 @@ class Projects:
         epoch: int,
     ) -> None:
         self._store = store
+        self._indexes = indexes
         self._snapshots = snapshots
         self._files = files
         self._host = host
         self._cancel = cancel
         self._epoch = epoch
 
-    def wheel(  # noqa: PLR0913 -- everything that a build depends on
+    def wheel(  # noqa: PLR0913, PLR0917 -- everything that a build depends on
         self,
         source: Source,
         directory: str,
@@ -89,46 +109,51 @@ class Projects:
         editable: bool,
         isolated: bool,
         listener: Listener,
-    ) -> LockedWheel:
-        """Return the wheel of the project in ``directory`` of ``tree``, built if its sources are new.
+    ) -> BuiltProject:
+        """Build the project in ``directory`` of ``tree``, if its sources are new.
 
         Raises:
-            NotComposableError: it is not built to a wheel, or its build writes into its own source tree.
-            HivebaseError: the build fails.
+            NotComposableError: it is not built to a wheel, or not apart from its image.
+            HivebaseError: the sandbox fails.
         """
-        requires = _build_requires(source, directory)
-        needed = {} if isolated else _needed(requires, present)
+        requires = build_requires(source, directory)
+        needed = {} if isolated else needed_by(requires, present)
         content = tree_content(source, directory)
         built_with = {name: item.version for name, item in sorted(needed.items())}
         python = environment.scheme.python
-        how = [editable, isolated, directory, built_with, python.version, python.build, self._epoch]
-        key = fingerprint(PROJECTS, 1, content, how)
+        above = [_metadata(tree, path) for path in _parents(directory)]
+        how = [editable, isolated, directory, above, built_with, python.version, python.build, self._epoch]
+        key = fingerprint(PROJECTS, 2, content, how)
         known = self._known(key)
         if known is not None:
             return known
         listener(Event("", "log", f"building the wheel of /{directory}"))
         tools = {**needed, **({"pip": present["pip"]} if isolated and "pip" in present else {})}
-        depths = _depths(tree, layers, environment, directory, tools, present)
-        wheel = self._build(
+        depths = depths_of(tree, layers, environment, directory, tools, present)
+        built = self._build(
+            tree,
             [layers[depth] for depth in depths],
             environment,
-            f"/{directory}",
+            directory,
             env,
             editable=editable,
             isolated=isolated,
         )
-        self._store.put_record(PROJECTS, key, msgspec.to_builtins(wheel))
-        return wheel
+        self._store.put_record(PROJECTS, key, msgspec.to_builtins(built))
+        return built
 
-    def _known(self, key: Digest) -> LockedWheel | None:
+    def _known(self, key: Digest) -> BuiltProject | None:
         try:
-            wheel = msgspec.convert(self._store.record(PROJECTS, key), LockedWheel)
-        except msgspec.ValidationError:
+            built = msgspec.convert(self._store.record(PROJECTS, key), BuiltProject)
+            if built.descriptor is not None:
+                self._store.verify(built.descriptor.digest)
+        except (msgspec.ValidationError, NotFoundError, CorruptContentError):
             return None
-        return wheel if self._files.held(wheel) is not None else None
+        return built if self._files.held(built.wheel) is not None else None
 
-    def _build(
+    def _build(  # noqa: PLR0913 -- the same
         self,
+        tree: IndexedTree,
         layers: Sequence[Layer],
         environment: Environment,
         directory: str,
@@ -136,7 +161,7 @@ class Projects:
         *,
         editable: bool,
         isolated: bool,
-    ) -> LockedWheel:
+    ) -> BuiltProject:
         script = resources.files("hivebase.layers.wheels.inside").joinpath("build_project.py").read_bytes()
         told: list[bytes] = []
         kind, sharing = "editable" if editable else "wheel", "isolated" if isolated else "shared"
@@ -153,7 +178,7 @@ class Projects:
                     upper=upper,
                     work=work / "sandbox",
                     process=Process(
-                        [environment.binary, "-B", _SCRIPT, directory, _OUT, kind, sharing],
+                        [environment.scheme.executable, "-B", _SCRIPT, f"/{directory}", _OUT, kind, sharing],
                         [*env, ("SOURCE_DATE_EPOCH", str(self._epoch)), ("PYTHONDONTWRITEBYTECODE", "1")],
                     ),
                     network="default" if isolated else "none",
@@ -165,99 +190,40 @@ class Projects:
             )
             if result.exit_code != 0:
                 lines = b"".join(told).decode("utf-8", "replace").strip().splitlines()
-                raise BuildError(
-                    f"the project in {directory} cannot be built",
-                    why="; ".join(lines[-3:])[:500],
-                    hint="--no-compose runs the installation instead, and shows its whole output",
-                )
-            if (upper / directory.lstrip("/")).exists():
-                raise NotComposableError(f"the build of {directory} writes into the project itself")
+                # It may need what only the whole image has, a compiler say.
+                why = lines[-1][:200] if lines else f"exit code {result.exit_code}"
+                raise NotComposableError(f"the project in /{directory} cannot be built apart from it: {why}")
             made = sorted((upper / _OUT.lstrip("/")).glob("*.whl"))
             if len(made) != 1:
-                raise BuildError(f"the build of {directory} left {len(made)} wheels")
+                raise BuildError(f"the build of /{directory} left {len(made)} wheels")
             with made[0].open("rb") as stream:
-                return keep(self._files.directory, stream, made[0].name)
+                wheel = keep(self._files.directory, stream, made[0].name)
+            if not (upper / directory).exists():
+                return BuiltProject(wheel)
+            _forget_others(upper, directory)
+            with self._indexes.writer(self._epoch) as writer:
+                layer_from_upper(upper, tree, writer)
+                layer = writer.finish()
+            if layer is None:
+                return BuiltProject(wheel)
+            return BuiltProject(wheel, layer.descriptor, str(layer.diff_id))
 
 
-def _build_requires(source: Source, directory: str) -> list[str]:
-    path = posixpath.join(directory, "pyproject.toml")
-    fact = source.get(path)
-    if fact is None or fact.kind != "file":
-        raise NotComposableError(f"/{directory} has no pyproject.toml")
-    try:
-        document = tomllib.loads(source.read(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("not valid TOML", where=f"/{path}", why=str(error)) from None
-    system = document.get("build-system")
-    if not isinstance(system, dict) or "build-backend" not in system:
-        raise NotComposableError(f"/{path} names no build backend")
-    requires = system.get("requires", [])
-    return [str(line) for line in requires] if isinstance(requires, list) else []
+def _forget_others(upper: Path, directory: str) -> None:
+    """Remove from ``upper`` what is neither above nor below ``directory``."""
+    here = upper
+    for part in directory.split("/"):
+        for other in here.iterdir():
+            if other.name != part:
+                remove_tree(other)
+        here /= part
 
 
-def _needed(requires: Sequence[str], present: Mapping[str, Distribution]) -> dict[str, Distribution]:
-    """Return the installed distributions that a build needs, by what they are called in ``requires``."""
-    found = {}
-    for line in requires:
-        match = _NAME.match(line)
-        name = normalise(match[1]) if match else line
-        if name not in present:
-            raise NotComposableError(f"its build needs {line}, which the image does not have")
-        found[name] = present[name]
-    return found
+def _parents(directory: str) -> list[str]:
+    parts = directory.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _depths(
-    tree: IndexedTree,
-    layers: Sequence[Layer],
-    environment: Environment,
-    directory: str,
-    needed: Mapping[str, Distribution],
-    present: Mapping[str, Distribution],
-) -> list[int]:
-    """Return the layers that hold the interpreter, the sources and what the build needs: unpacking the rest is waste.
-
-    What the needed distributions need themselves is looked for in their metadata.
-    """
-    binary = tree.inode(resolve(tree, environment.binary))
-    depths = set(range((binary[0] if binary else len(layers) - 1) + 1))
-    pending = list(needed.values())
-    seen: set[str] = set()
-    while pending and len(seen) < _MOST:
-        item = pending.pop()
-        if item.name in seen:
-            continue
-        seen.add(item.name)
-        depths.update(place[0] for path in owned(tree, item) if (place := tree.inode(path)) is not None)
-        pending += [present[name] for name in _requirements(tree, item) if name in present]
-    for path in _below(tree, directory):
-        place = tree.inode(path)
-        if place is not None:
-            depths.add(place[0])
-    return sorted(depths)
-
-
-def _requirements(tree: IndexedTree, item: Distribution) -> list[str]:
-    """Return the names in ``Requires-Dist``, whatever their conditions."""
-    path = resolve(tree, f"{item.metadata}/METADATA")
+def _metadata(tree: IndexedTree, path: str) -> list[int]:
     entry = tree.lstat(path)
-    if entry is None or entry.kind != "file":
-        return []
-    with tree.open(path) as stream:
-        head = stream.read().partition(b"\n\n")[0].decode("utf-8", "replace")
-    lines = [
-        line.partition(":")[2] for line in head.splitlines() if line.lower().startswith("requires-dist:")
-    ]
-    return [normalise(match[1]) for line in lines if (match := _NAME.match(line))]
-
-
-def _below(tree: IndexedTree, directory: str) -> list[str]:
-    found, pending = [], [directory]
-    while pending:
-        here = pending.pop()
-        entry = tree.lstat(here)
-        if entry is not None and entry.kind == "dir":
-            pending += [posixpath.join(here, name) for name in tree.listdir(here)]
-        else:
-            found.append(here)
-    return found
+    return [entry.mode, entry.uid, entry.gid] if entry is not None else []

@@ -100,6 +100,10 @@ class IndexedTree:
         found = self._find(path) if path else None
         return (found[0], found[1].offset) if found is not None and found[1].kind == "file" else None
 
+    def deleting(self) -> list[int]:
+        """Return which layers delete or hide something of lower ones, lowest first."""
+        return [layer for layer, index in enumerate(self._indexes) if index.deletes()]
+
     def _find(self, path: str) -> tuple[int, Row] | None:
         """Return the highest layer that has ``path``, and what it has."""
         parent, _, last = path.rpartition("/")

@@ -116,6 +116,11 @@ class LayerIndex:
             found = self._decoded[path] = Directory(_listing.decode(raw)) if raw is not None else _EMPTY
         return found
 
+    def deletes(self) -> bool:
+        """Tell whether the layer deletes or hides anything of lower ones."""
+        found = (self.directory(to_str(path)) for path in self._document.listings)
+        return any(one.opaque or any(row.is_whiteout for row in one.rows.values()) for one in found)
+
     def encode(self) -> bytes:
         """Return the content of the file."""
         data = msgspec.msgpack.encode(self._document)
