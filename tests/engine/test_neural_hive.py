@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.equivalence.trees import flatten, unexpected
 from tests.servers import dockerd
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
@@ -167,3 +168,17 @@ def test_p1_another_machine_gives_the_same_digests(store, tmp_path_factory):
     command = f"umask 077; exec {ROOT}/.venv/bin/hivebase build -q -j1"
     _run("sh", "-c", command, env=env, cwd=elsewhere)
     assert _digests(env) == _digests(store)
+
+
+def test_what_is_composed_is_what_pip_installs(store, hivebase, tmp_path):
+    """All wheels of the hive, in all five images, really installed in a second store: no tree differs unexpectedly."""
+    hivebase("export", "python:3.11-slim", str(tmp_path / "base.tar"))
+    installed = {**store, "HIVEBASE_STORE": str(tmp_path / "store")}
+    command = str(ROOT / ".venv/bin/hivebase")
+    _run(command, "import", str(tmp_path / "base.tar"), "python:3.11-slim", env=installed)
+    _run(command, "build", "-q", "--no-compose", env=installed)
+    found = {
+        ref: unexpected(*(flatten(Path(env["HIVEBASE_STORE"]), ref) for env in (store, installed)))
+        for ref in REFS
+    }
+    assert found == dict.fromkeys(REFS, [])

@@ -94,29 +94,23 @@ class Sides:
         return self._both(self.hives(name, files), ref)
 
     def _both(self, hives: tuple[TestHive, TestHive], ref: str) -> Pair:
-        done = [
-            subprocess.run(
-                hive.command("build", "-v", *words),
-                env=hive.environment(),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=600,
-            )
-            for hive, words in zip(hives, ([], ["--no-compose"]), strict=True)
-        ]
-        said = [f"{one.stdout}\n{one.stderr}" for one in done]
-        assert [one.returncode for one in done] == [0, 0], "\n".join(said)
+        done = [self.build(hive, *words) for hive, words in zip(hives, ([], ["--no-compose"]), strict=True)]
+        said = [text for _, text in done]
+        assert [code for code, _ in done] == [0, 0], "\n".join(said)
         return Pair(ref, hives, (said[0], said[1]))
 
-    def compose(
-        self, name: str, dockerfile: str, files: dict[str, str | bytes] | None = None, code: int = 0
-    ) -> str:
-        """Build one image by composing alone; return what was said."""
-        hive = self.hives(name, {"Dockerfile": dockerfile, **(files or {})})[0]
-        done = hive.run("build", "-v", code=code)
-        return f"{done.stdout}\n{done.stderr}"
+    def build(self, hive: TestHive, *words: str) -> tuple[int, str]:
+        """Build a hive; return the exit code and all that was said."""
+        done = subprocess.run(
+            hive.command("build", "-v", *words),
+            env=hive.environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=600,
+        )
+        return done.returncode, f"{done.stdout}\n{done.stderr}"
 
 
 @pytest.fixture(scope="session")
