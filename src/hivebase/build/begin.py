@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hivebase.build.stage import Built
-from hivebase.plan.steps import ComposeStep
+from hivebase.plan.steps import ComposeStep, RunStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,23 +26,19 @@ def begin(composer: Composer, plans: Sequence[ImagePlan], bases: Mapping[str, Ba
         plans: parents first.
         bases: external images by their name in ``StagePlan.needs_external``.
     """
-    work = list(_installations(plans, bases))
+    # Compiling is most of the work and comes in this order: what a command waits for is first.
+    work = sorted(_installations(plans, bases), key=lambda item: not item.awaited)
     if work:
 
         def run() -> None:
-            for step, base, before in work:
-                composer.begin(step, base, before)
+            for item in work:
+                composer.begin(item.step, item.base, item.before)
 
         threading.Thread(target=run, name="begin", daemon=True).start()
 
 
-def _installations(
-    plans: Sequence[ImagePlan], bases: Mapping[str, Base]
-) -> Iterator[tuple[ComposeStep, Built, tuple[LockedWheel, ...]]]:
-    """Yield each installation of an image that is built.
-
-    With the external image at the bottom of its chain, and all that was installed on it before.
-    """
+def _installations(plans: Sequence[ImagePlan], bases: Mapping[str, Base]) -> Iterator[_Installation]:
+    """Yield each installation of an image that is built."""
     bottoms: dict[str, _Bottom] = {}
     for plan in plans:
         stages: dict[str, _Bottom] = {}
@@ -55,14 +51,32 @@ def _installations(
                 bottom = bottoms.get(source.ref, _NOTHING)
             else:
                 bottom = stages.get(source.ref, _NOTHING)
-            for step in stage.steps:
+            for at, step in enumerate(stage.steps):
                 if isinstance(step, ComposeStep) and step.resolution is not None:
                     if bottom.built is not None and plan.action == "build":
-                        yield step, bottom.built, bottom.wheels
+                        awaited = any(isinstance(later, RunStep) for later in stage.steps[at + 1 :])
+                        yield _Installation(step, bottom.built, bottom.wheels, awaited)
                     bottom = _Bottom(bottom.built, (*bottom.wheels, *step.resolution.wheels))
             stages[str(stage.index)] = bottom
         if plan.stages:
             bottoms[plan.name] = stages[str(plan.stages[-1].index)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Installation:
+    """One installation.
+
+    Attributes:
+        step: it.
+        base: the external image at the bottom of its chain.
+        before: all that was installed on it before.
+        awaited: a command of its stage has to wait for it.
+    """
+
+    step: ComposeStep
+    base: Built
+    before: tuple[LockedWheel, ...]
+    awaited: bool
 
 
 @dataclass(frozen=True, slots=True)

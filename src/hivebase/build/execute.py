@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 from hivebase.build.failures import told
-from hivebase.build.images import MAX_LAYERS, finish, publish
+from hivebase.build.images import MAX_LAYERS, finish, publish, refuse_too_many
 from hivebase.build.scheduler import Job, run_jobs
 from hivebase.build.stage import SCRATCH, Built, StageBuilder
 from hivebase.build.stand_ins import stand_ins
@@ -181,6 +181,7 @@ class Execution(msgspec.Struct):
         return run
 
     def _publish(self, plan: ImagePlan, stages: Mapping[int, StagePlan], built: Built) -> Built:
+        refuse_too_many(plan, built, self.budgets.get(plan.name, MAX_LAYERS))
         names = stand_ins(self.store, lambda: self.engine.indexes, built)
         descriptor = finish(
             self.store,
@@ -189,7 +190,6 @@ class Execution(msgspec.Struct):
             base=self._base(plan, stages),
             epoch=self.epoch,
             stand_ins=names,
-            budget=self.budgets.get(plan.name, MAX_LAYERS),
         )
         ref = self.refs[plan.name]
         parents = {

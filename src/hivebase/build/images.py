@@ -27,6 +27,28 @@ MAX_LAYERS = 125
 """Layers of one image, measured: with more, Docker's overlay driver cannot mount it."""
 
 
+def refuse_too_many(plan: ImagePlan, built: Built, budget: int) -> None:
+    """Make sure that an image has no more layers than it may.
+
+    Raises:
+        BuildError: more than runtimes can stack, or than the hive allows itself.
+    """
+    if len(built.layers) > MAX_LAYERS:
+        raise BuildError(
+            f"the image has {len(built.layers)} layers",
+            where=plan.name,
+            why=f"Docker runs images of at most {MAX_LAYERS} layers, those of the base included",
+            hint="join RUN and COPY steps, or build on a base with fewer layers",
+        )
+    if len(built.layers) > budget:
+        raise BuildError(
+            f"the image has {len(built.layers)} layers",
+            where=plan.name,
+            why=f"[budget] of hivebase.toml, or its default, allows {budget}",
+            hint="join RUN and COPY steps, or raise the budget; each layer is one more request when it is pulled",
+        )
+
+
 def finish(
     store: Store,
     plan: ImagePlan,
@@ -35,7 +57,6 @@ def finish(
     base: tuple[str, str],
     epoch: int,
     stand_ins: Sequence[str],
-    budget: int = MAX_LAYERS,
 ) -> Descriptor:
     """Write configuration and manifest of a finished image to the store; nothing is tagged yet.
 
@@ -46,25 +67,7 @@ def finish(
         base: reference and digest of what the image stands on; empty for an image from scratch.
         epoch: the instant of the build.
         stand_ins: names for the label.
-        budget: layers that the image may have.
-
-    Raises:
-        BuildError: more layers than runtimes can stack, or than the hive allows itself.
     """
-    if budget < len(built.layers) <= MAX_LAYERS:
-        raise BuildError(
-            f"the image has {len(built.layers)} layers",
-            where=plan.name,
-            why=f"[budget] of hivebase.toml, or its default, allows {budget}",
-            hint="join RUN and COPY steps, or raise the budget; each layer is one more request when it is pulled",
-        )
-    if len(built.layers) > MAX_LAYERS:
-        raise BuildError(
-            f"the image has {len(built.layers)} layers",
-            where=plan.name,
-            why=f"Docker runs images of at most {MAX_LAYERS} layers, those of the base included",
-            hint="join RUN and COPY steps, or build on a base with fewer layers",
-        )
     start = plan.stages[-1].config
     labels = {name: value for name, value in start.config.labels.items() if name != STAND_INS}
     if stand_ins:

@@ -12,15 +12,17 @@ from hivebase.layers.wheels.metadata import read_contents
 from hivebase.layers.wheels.probe import NotComposableError
 from hivebase.plan.requirement_files import split_hashes
 from hivebase.plan.resolve_pins import best, environment, normalise
-from hivebase.plan.wheels import LockedWheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
+    from packaging.requirements import Requirement
+
     from hivebase.build.visible import Visible
     from hivebase.plan.pythons import Python
+    from hivebase.plan.wheels import LockedWheel
 
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9_.]+)-(?P<version>[^-]+)(-[^-]+){3,4}\.whl\Z")
 _MOST_DEPENDENCIES = 10_000
@@ -90,7 +92,6 @@ class LocalWheels:
             NotComposableError: something is not there, or could be chosen in several ways.
         """
         from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 -- seldom needed
-        from packaging.version import Version  # noqa: PLC0415
 
         offers = self._offers(directories)
         chosen: dict[str, LockedWheel] = {}
@@ -114,21 +115,27 @@ class LocalWheels:
                 continue
             if before is not None:
                 raise NotComposableError(f"{wanted.name} is wanted in two versions")
-            fitting = [
-                version
-                for version in offers.get(name, {})
-                if wanted.specifier.contains(version, prereleases=bool(wanted.specifier.prereleases))
-            ]
-            if not fitting:
-                raise NotComposableError(f"no wheel of {line} is in {', '.join(directories)}")
-            newest = max(fitting, key=Version)
-            wheel = best([self._take(place, file) for place, file in offers[name][newest]], self._python)
-            if wheel is None or (hashes and wheel.sha256 not in hashes):
-                raise NotComposableError(f"no wheel of {name} {newest} in {', '.join(directories)} fits")
+            wheel = self._newest(wanted, offers.get(name, {}), directories)
+            if hashes and wheel.sha256 not in hashes:
+                raise NotComposableError(f"the wheel of {wanted.name} has none of the hashes in {line!r}")
             chosen[name] = wheel
             if deps:
                 pending += self.requires(wheel)
         raise NotComposableError("there is no end to the dependencies")
+
+    def _newest(
+        self, wanted: Requirement, offers: Mapping[str, list[tuple[str, str]]], directories: Sequence[str]
+    ) -> LockedWheel:
+        from packaging.version import Version  # noqa: PLC0415 -- seldom needed
+
+        allowed = bool(wanted.specifier.prereleases)
+        fitting = [item for item in offers if wanted.specifier.contains(item, prereleases=allowed)]
+        newest = max(fitting, key=Version, default="")
+        wheels = [self._take(place, file) for place, file in offers.get(newest, ())]
+        wheel = best(wheels, self._python)
+        if wheel is None:
+            raise NotComposableError(f"no wheel of {wanted} that fits is in {', '.join(directories)}")
+        return wheel
 
     def requires(self, wheel: LockedWheel) -> tuple[str, ...]:
         """Return what a kept wheel says it needs (``Requires-Dist``)."""

@@ -13,6 +13,7 @@ from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.snapshots import InUseError, Snapshots
 from hivebase.layers.wheels.facts import FACTS
 from hivebase.layers.wheels.kept import KeptLayers
+from hivebase.layers.wheels.kept_bytecode import KeptBytecode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,7 @@ def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
                     store.drop_record(namespace, key)
         items.append((f"{count} records of build steps", 0))
         items.append((f"{KeptLayers(store).clear(dry_run=dry_run)} remembered layers of wheels", 0))
+        items.append((f"{KeptBytecode(store).clear(dry_run=dry_run)} wheels' bytecode", 0))
     keep = [] if everything else list(_cached_blobs(store))
     # Unpacked trees first: they are only worth something while their blob is there.
     snapshots = Snapshots(store)

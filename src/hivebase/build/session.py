@@ -93,7 +93,7 @@ class Session:
         listener: told of progress.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what reaches outside is passed in, each under its name
         self,
         workspace: Workspace,
         store: Store,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from hivebase.digest import Digest
     from hivebase.layers.wheels.scheme import Scheme
 
 _SCRIPT, _WHEELS, _OUT = "/run/hivebase/compile.py", "/run/hivebase/wheels", "/hivebase-bytecode"
@@ -50,6 +51,7 @@ class Compiler:
         self._lock = threading.Lock()
         self._cancel = threading.Event()
         self._waiting: dict[int, Future[Path]] = {}
+        self._asked: dict[Digest, Future[Path]] = {}
         self._count = 0
         self._line = b""
         self._told: list[str] = []
@@ -57,10 +59,11 @@ class Compiler:
         self._thread: threading.Thread | None = None
         self._ended: HivebaseError | None = None
 
-    def compile(self, wheel: Path, scheme: Scheme, name: str, epoch: int) -> Future[Path]:
+    def compile(self, key: Digest, wheel: Path, scheme: Scheme, name: str, epoch: int) -> Future[Path]:
         """Begin to compile all modules of ``wheel``, into a file of :mod:`hivebase.layers.wheels.bytecode`.
 
         Args:
+            key: what the result depends on; what was asked for before is not compiled again.
             wheel: a verified file below the directory of wheels.
             scheme: where its modules will be.
             name: of the distribution, for its headers.
@@ -70,6 +73,9 @@ class Compiler:
         """
         future: Future[Path] = Future()
         with self._lock:
+            before = self._asked.setdefault(key, future)
+            if before is not future:
+                return before
             if self._ended is not None:
                 future.set_exception(self._ended)
                 return future

@@ -10,6 +10,7 @@ import msgspec
 
 from hivebase.layers.wheels.jobs import LayerJob, LayerMade, WheelJob
 from hivebase.layers.wheels.kept import KeptLayers, layer_key
+from hivebase.layers.wheels.kept_bytecode import KeptBytecode, bytecode_key
 from hivebase.layers.wheels.workers import Workers
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class LayerMaker:
 
     def __init__(self, store: Store, indexes: Indexes, files: Files, workers: int = 0) -> None:
         self.kept = KeptLayers(store)
+        self._bytecode = KeptBytecode(store)
         self._store = store
         self._indexes = indexes
         self._files = files
@@ -113,9 +115,7 @@ class LayerMaker:
         paths = [self._files.get(wheel) for wheel in group.wheels]
         compiled: list[str] = [""] * len(paths)
         if compiler is not None:
-            pairs = zip(group.wheels, paths, strict=True)
-            coming = [compiler().compile(path, job.scheme, wheel.name, job.epoch) for wheel, path in pairs]
-            compiled = [str(future.result()) for future in coming]
+            compiled = self._compiled(group, paths, job, compiler)
         jobs = [
             WheelJob(str(path), wheel.file, wheel.name, bytecode)
             for wheel, path, bytecode in zip(group.wheels, paths, compiled, strict=True)
@@ -129,3 +129,24 @@ class LayerMaker:
             made = self._workers.run(job)
         self.kept.put(key, made)
         return made
+
+    def _compiled(
+        self, group: Group, paths: Sequence[Path], job: LayerJob, compiler: Callable[[], Compiler]
+    ) -> list[str]:
+        """Return the bytecode of each wheel; that of wheels which share a layer is kept."""
+        keep = len(paths) > 1
+        coming: list[tuple[Digest, Path | Future[Path]]] = []
+        for wheel, path in zip(group.wheels, paths, strict=True):
+            key = bytecode_key(wheel.sha256, job.scheme, wheel.name, job.epoch)
+            kept = self._bytecode.get(key) if keep else None
+            coming.append((key, kept or compiler().compile(key, path, job.scheme, wheel.name, job.epoch)))
+        found = []
+        for key, item in coming:
+            if isinstance(item, Future):
+                path = item.result()
+                if keep:
+                    self._bytecode.put(key, path)
+            else:
+                path = item
+            found.append(str(path))
+        return found

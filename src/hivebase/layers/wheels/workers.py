@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from hivebase.errors import SystemFaultError
-from hivebase.layers.wheels.jobs import LayerMade
 from hivebase.layers.wheels.worker import Done, Failure, receive, send
 
 if TYPE_CHECKING:
-    from hivebase.layers.wheels.jobs import LayerJob
+    from hivebase.layers.wheels.jobs import LayerJob, LayerMade
     from hivebase.oci.store import Store
 
 _PATIENCE = 5.0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hivebase.plan.installs.model import Install
     from hivebase.plan.pythons import Python
+    from hivebase.plan.requirement_files import RequirementFile
     from hivebase.plan.steps import ReadFile
 
 _MAX_FILES = 200
@@ -43,13 +44,7 @@ class _Reader(msgspec.Struct):
         if found is None:
             raise ImpureError(f"{path} does not come from the build context by a COPY or a mount")
         text, self.files[f"{path}{'#c' if constraint else ''}"] = found
-        parsed = parse(text)
-        if parsed.impure:
-            raise ImpureError(f"{posixpath.basename(path)}: {parsed.impure}")
-        if parsed.paths or parsed.editables:
-            raise ImpureError(f"{posixpath.basename(path)} names {(*parsed.paths, *parsed.editables)[0]}")
-        if parsed.find_links:
-            raise ImpureError(f"{posixpath.basename(path)} has --find-links")
+        parsed = _understood(text, posixpath.basename(path))
         (self.constraints if constraint else self.requirements).extend(parsed.requirements)
         install = self.install
         self.install = msgspec.structs.replace(
@@ -67,6 +62,17 @@ class _Reader(msgspec.Struct):
         for other in parsed.constraints:
             if f"{posixpath.join(here, other)}#c" not in self.files:
                 self.file(posixpath.join(here, other), constraint=True)
+
+
+def _understood(text: str, name: str) -> RequirementFile:
+    parsed = parse(text)
+    if parsed.impure:
+        raise ImpureError(f"{name}: {parsed.impure}")
+    if named := (*parsed.paths, *parsed.editables):
+        raise ImpureError(f"{name} names {named[0]}")
+    if parsed.find_links:
+        raise ImpureError(f"{name} has --find-links")
+    return parsed
 
 
 def request_of(
