@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.pythons import write_debian_python
 from tests.wheel_index import WheelIndex
 
 SECRET = "Hush-4711-never"
@@ -34,8 +35,11 @@ class Line:
         }
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
+        return self.say("-C", str(self.root), "lock", *arguments, code=code)
+
+    def say(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "hivebase", "-C", str(self.root), "lock", *arguments],
+            [sys.executable, "-m", "hivebase", *arguments],
             env=self.environ,
             capture_output=True,
             text=True,
@@ -60,7 +64,9 @@ def lock(tmp_path, index):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (tmp_path / "home").mkdir()
-    return Line(root, tmp_path / "home", index)
+    line = Line(root, tmp_path / "home", index)
+    line.say("import", str(write_debian_python(tmp_path / "python.tar")), "python:3.11-slim")
+    return line
 
 
 def test_the_life_of_a_lock(lock, index):
