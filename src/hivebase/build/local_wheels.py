@@ -11,7 +11,7 @@ from hivebase.layers.wheels.archive import Archive
 from hivebase.layers.wheels.metadata import read_contents
 from hivebase.layers.wheels.probe import NotComposableError
 from hivebase.plan.requirement_files import split_hashes
-from hivebase.plan.resolve_pins import best, environment, normalise
+from hivebase.plan.resolve_pins import best, environment, normalise, parse_pin, same_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,8 +91,9 @@ class LocalWheels:
         Raises:
             NotComposableError: something is not there, or could be chosen in several ways.
         """
-        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 -- seldom needed
-
+        pinned = self._pinned(requirements, directories, installed) if not deps else None
+        if pinned is not None:
+            return pinned
         offers = self._offers(directories)
         chosen: dict[str, LockedWheel] = {}
         pending = list(requirements)
@@ -100,14 +101,9 @@ class LocalWheels:
             if not pending:
                 return [LocalWheel(wheel) for _, wheel in sorted(chosen.items())]
             line, hashes = split_hashes(pending.pop())
-            try:
-                wanted = Requirement(line)
-            except InvalidRequirement as error:
-                raise NotComposableError(f"{line!r} is not a requirement: {error}") from None
-            if wanted.marker and not wanted.marker.evaluate({**environment(self._python), "extra": ""}):
+            wanted = self._requirement(line)
+            if wanted is None:
                 continue
-            if wanted.url or wanted.extras:
-                raise NotComposableError(f"{line!r} has an address or extras")
             name = normalise(wanted.name)
             before = chosen.get(name)
             held = before.version if before is not None else installed.get(name, "")
@@ -122,6 +118,39 @@ class LocalWheels:
             if deps:
                 pending += self.requires(wheel)
         raise NotComposableError("there is no end to the dependencies")
+
+    def _pinned(
+        self, requirements: Sequence[str], directories: Sequence[str], installed: Mapping[str, str]
+    ) -> list[LocalWheel] | None:
+        """Return the wheels of plain pins, which need no library to be understood; None for anything else."""
+        pins = [parse_pin(line) for line in requirements]
+        offers = self._offers(directories)
+        chosen: dict[str, LockedWheel] = {}
+        for pin in pins:
+            if pin is None or pin.marker or pin.name in chosen:
+                return None
+            if same_version(installed.get(pin.name, ""), pin.version):
+                continue
+            places = offers.get(pin.name, {}).get(pin.version, [])
+            wheel = best([self._take(place, file) for place, file in places], self._python)
+            if wheel is None or (pin.hashes and wheel.sha256 not in pin.hashes):
+                return None
+            chosen[pin.name] = wheel
+        return [LocalWheel(chosen[name]) for name in sorted(chosen)]
+
+    def _requirement(self, line: str) -> Requirement | None:
+        """Return a requirement, or None if its marker says that it does not count here."""
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 -- seldom needed
+
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement as error:
+            raise NotComposableError(f"{line!r} is not a requirement: {error}") from None
+        if wanted.marker and not wanted.marker.evaluate({**environment(self._python), "extra": ""}):
+            return None
+        if wanted.url or wanted.extras:
+            raise NotComposableError(f"{line!r} has an address or extras")
+        return wanted
 
     def _newest(
         self, wanted: Requirement, offers: Mapping[str, list[tuple[str, str]]], directories: Sequence[str]

@@ -20,6 +20,7 @@ from hivebase.oci.inflate import inflated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import Self
 
     from _typeshed import WriteableBuffer
@@ -48,6 +49,7 @@ class Contents:
         self._layers = [_Content(store, layer) for layer in layers]
         self._diff_ids = [str(layer.diff_id) for layer in layers]
         self._snapshots = snapshots
+        self._unpacked: list[Path | None] | None = None  # as of the first file that was opened
 
     def open(self, layer: int, path: str, offset: int, size: int) -> BinaryIO:
         """Open a regular file.
@@ -64,7 +66,9 @@ class Contents:
             CorruptContentError: it is damaged.
             SystemFaultError: it cannot be read.
         """
-        unpacked = self._snapshots.unpacked(self._diff_ids[: layer + 1])[layer] if self._snapshots else None
+        if self._unpacked is None:
+            self._unpacked = self._snapshots.unpacked(self._diff_ids) if self._snapshots else []
+        unpacked = self._unpacked[layer] if self._unpacked else None
         if unpacked is not None:
             with Directory.open(unpacked) as directory:
                 return os.fdopen(directory.open_beneath(path, _READ), "rb")

@@ -6,6 +6,7 @@ A series of records: four bytes of length and the absolute path of the source, f
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,32 @@ if TYPE_CHECKING:
 _LENGTH = struct.Struct("<I")
 
 
+_SEAL = b"hivebase bytecode 1\n"
+_SUM = hashlib.sha256().digest_size
+
+
+def sealed(data: bytes) -> bytes:
+    """Return ``data`` with its hash in front."""
+    return _SEAL + hashlib.sha256(data).digest() + data
+
+
+def unsealed(data: bytes) -> bytes | None:
+    """Return what was sealed, None if it has changed since; what has no seal comes back as it is."""
+    if not data.startswith(_SEAL):
+        return data
+    digest, content = data[len(_SEAL) : len(_SEAL) + _SUM], data[len(_SEAL) + _SUM :]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
 def read(path: Path) -> dict[str, bytes]:
     """Return bytecode by path of the source.
 
     Raises:
         BuildError: it is not such a file.
     """
-    data = path.read_bytes()
+    data = unsealed(path.read_bytes())
+    if data is None:
+        raise BuildError("kept bytecode is damaged", where=str(path), hint="hivebase prune --all forgets it")
     found: dict[str, bytes] = {}
     at = 0
     while at < len(data):

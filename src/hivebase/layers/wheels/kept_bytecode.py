@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from hivebase.fs import atomic_write, system_fault
+from hivebase.layers.wheels.bytecode import sealed, unsealed
 from hivebase.plan.keys import fingerprint
 
 if TYPE_CHECKING:
@@ -34,23 +34,21 @@ def bytecode_key(sha256: str, scheme: Scheme, name: str, epoch: int) -> Digest:
 
 
 class KeptBytecode:
-    """The kept files of one store. A file is named by key and by the hash of its content, which is checked."""
+    """The kept files of one store."""
 
     def __init__(self, store: Store) -> None:
         self._directory = store.state / "cache" / "bytecode"
 
     def get(self, key: Digest) -> Path | None:
         """Return the file for ``key`` if it is there and whole."""
-        for path in self._directory.glob(f"{key.hex}.*"):
-            try:
-                if hashlib.sha256(path.read_bytes()).hexdigest() == path.suffix[1:]:
-                    return path
-            except OSError:
-                continue
-        return None
+        path = self._directory / key.hex
+        try:
+            return path if unsealed(path.read_bytes()) is not None else None
+        except OSError:
+            return None
 
     def put(self, key: Digest, compiled: Path) -> None:
-        """Keep a copy of ``compiled``.
+        """Keep a copy of ``compiled``, sealed.
 
         Raises:
             SystemFaultError: it cannot be written.
@@ -58,7 +56,7 @@ class KeptBytecode:
         try:
             data = compiled.read_bytes()
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            atomic_write(self._directory, f"{key.hex}.{hashlib.sha256(data).hexdigest()}", data)
+            atomic_write(self._directory, key.hex, sealed(data))
         except OSError as error:
             raise system_fault(error, "cannot keep bytecode", where=self._directory) from error
 
