@@ -81,6 +81,15 @@ def bake_file(targets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     return {"group": {"default": {"targets": list(targets)}}, "target": dict(targets)}
 
 
+def host_network(targets: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """Return the compose file that gives all ``targets`` the host's network: buildx 0.13 reads it nowhere else."""
+    services = {
+        name: {"build": {"context": target["context"], "dockerfile": target["dockerfile"], "network": "host"}}
+        for name, target in targets.items()
+    }
+    return {"services": services}
+
+
 def _blocks(requirements: str) -> list[str]:
     """Split after the last line of each requirement: hashes and comments are indented below it."""
     return re.split(r"(?m)^(?=\S)", requirements)

@@ -11,7 +11,7 @@ from benchmarks.dockerhost import chroot, dockerd
 from benchmarks.hive import BASE, BASES, PARENTS, ROOT, SERVICES, reference
 from benchmarks.sides.peer_base import peer_base
 from benchmarks.sides.side import PIP_LIST, Bench, Side
-from benchmarks.variants import bake_file
+from benchmarks.variants import bake_file, host_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -142,12 +142,12 @@ class Bake(DockerSeed):
                 "tags": [reference(image)],
                 "args": self.arguments(),
                 "contexts": linked,
-                "network": "host",
                 "output": ["type=docker"],
             }
-        file = self.work / "bake.json"
+        network, file = self.work / "network.yaml", self.work / "bake.json"
+        network.write_text(json.dumps(host_network(targets)))
         file.write_text(json.dumps(bake_file(targets)))
-        self.docker.run("buildx", "bake", "--file", file)
+        self.docker.run("buildx", "bake", "--file", network, "--file", file)
 
 
 def _upstream(version: str) -> str:

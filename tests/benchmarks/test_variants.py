@@ -6,6 +6,7 @@ import pytest
 from benchmarks.variants import (
     Wheel,
     bake_file,
+    host_network,
     next_revision,
     repin,
     union,
@@ -83,3 +84,8 @@ def test_the_union_refuses_two_versions() -> None:
 def test_bake_builds_all_targets() -> None:
     document = bake_file({"a": {"context": "."}, "b": {}})
     assert document["group"] == {"default": {"targets": ["a", "b"]}}
+
+
+def test_bake_has_the_network_of_the_host() -> None:
+    document = host_network({"a": {"context": "c", "dockerfile": "d"}})
+    assert document == {"services": {"a": {"build": {"context": "c", "dockerfile": "d", "network": "host"}}}}
