@@ -34,6 +34,8 @@ PACKAGES = {
     "openssl": "openssl",
     "skopeo": "skopeo",
     "dockerd": "docker.io",
+    "umoci": "umoci",
+    "buildah": "buildah",
 }
 
 

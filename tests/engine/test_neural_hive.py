@@ -177,8 +177,7 @@ def test_what_is_composed_is_what_pip_installs(store, hivebase, tmp_path):
     command = str(ROOT / ".venv/bin/hivebase")
     _run(command, "import", str(tmp_path / "base.tar"), "python:3.11-slim", env=installed)
     _run(command, "build", "-q", "--no-compose", env=installed)
-    found = {
-        ref: unexpected(*(flatten(Path(env["HIVEBASE_STORE"]), ref) for env in (store, installed)))
-        for ref in REFS
-    }
-    assert found == dict.fromkeys(REFS, [])
+    stores = [Path(env["HIVEBASE_STORE"]) for env in (store, installed)]
+    for ref in REFS:
+        composed, run = (flatten(layout, ref) for layout in stores)
+        assert unexpected(composed, run) == []
