@@ -107,7 +107,9 @@ class WheelIndex(Simulator):
         """Keep a wheel that was made elsewhere."""
         name, version = file.split("-")[:2]
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [one for one in archive.namelist() if one.count("/") == 1]  # some bring other distributions
+            names = [
+                one for one in archive.namelist() if one.count("/") == 1
+            ]  # some bring other distributions
             (text,) = (archive.read(one) for one in names if one.endswith(".dist-info/METADATA"))
         self.packages[normalise(name)][file] = (data, text.decode())
         return locked(name, version, file, data)

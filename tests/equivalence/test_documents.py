@@ -16,7 +16,7 @@ _ERRORS = {"NotComposableError", "ImpureError", "RefusedError"}
 def _text(node):
     """Return a text in the source, with an ellipsis for what is put into it."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 

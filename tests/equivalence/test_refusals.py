@@ -139,12 +139,12 @@ CASES = {
     ),
     "no wheel for it": (
         f"COPY wheels /wheels\n{PIP} --no-index --find-links /wheels needing\n",
-        "no wheel of plain is in /wheels",
+        "no wheel of plain that fits is in /wheels",
         1,
     ),
     "no wheel that fits": (
         f"COPY wheels /wheels\n{PIP} --no-index --find-links /wheels foreign\n",
-        "no wheel of foreign 1 in /wheels fits",
+        "no wheel of foreign that fits is in /wheels",
         1,
     ),
     "extras of a name": (

@@ -44,10 +44,7 @@ CHANGES: dict[str, object] = {
 }
 UNKEYED = {"key", "created_by", "text", "line", "proxies", "why"}
 FIELDS = [
-    (step, name)
-    for step in (RUN, COPY, WORKDIR)
-    for name in step.__struct_fields__
-    if name not in UNKEYED
+    (step, name) for step in (RUN, COPY, WORKDIR) for name in step.__struct_fields__ if name not in UNKEYED
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import subprocess
@@ -104,6 +105,10 @@ class Workers:
             self._all.remove(dead)
             dead.kill()
             dead.wait()
+            for stream in (dead.stdin, dead.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):  # what was not read is lost with it
+                        stream.close()
             return self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -1,0 +1,101 @@
+"""Each layer is made once, whoever asks, and never again where it is kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+from tests.layers.wheels.laying import Kept, kept, scheme
+from tests.wheels import wheel
+
+from hivebase.errors import BuildError, CorruptContentError
+from hivebase.layers.indexed_cache import Indexes
+from hivebase.layers.wheels.groups import Group
+from hivebase.layers.wheels.jobs import Place
+from hivebase.layers.wheels.maker import LayerMaker
+from hivebase.oci.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    return Store.open(tmp_path / "store")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Wheel files that are there."""
+    return Kept(tmp_path / "wheels")
+
+
+def _group(files, *wheels):
+    return Group("a group", tuple(kept(made, files.directory) for made in wheels))
+
+
+class _Compiler:
+    """Compiles to nothing, and counts."""
+
+    def __init__(self, path):
+        self.path = path
+        self.names = []
+
+    def compile(self, key, wheel, scheme, name, epoch):
+        self.names.append(name)
+        self.path.write_bytes(b"")
+        future = Future()
+        future.set_result(self.path)
+        return future
+
+
+def test_once_for_all_who_ask(store, files):
+    """At the same time, or later in another build."""
+    group = _group(files, wheel("x"))
+    with LayerMaker(store, Indexes(store), files) as maker:
+        futures = [maker.make(group, scheme(), (), 7, None) for _ in range(3)]
+        (made,) = {id(future.result()): future.result() for future in futures}.values()
+    with LayerMaker(store, Indexes(store), files) as maker:
+        assert maker.make(group, scheme(), (), 7, None).result() == made
+    assert files.asked == ["x"]
+
+
+def test_another_image_is_another_layer(store, files):
+    """Where its directories differ."""
+    group = _group(files, wheel("x"))
+    with LayerMaker(store, Indexes(store), files) as maker:
+        one, two = (
+            maker.make(group, scheme(), places, 7, None).result().diff_id
+            for places in ((), (Place("usr", 0o700),))
+        )
+    assert one != two
+
+
+def test_bytecode_of_wheels_that_share_a_layer_is_kept(store, files, tmp_path):
+    """One of them changes, and the other is not compiled again."""
+    compiler = _Compiler(tmp_path / "bytecode")
+    with LayerMaker(store, Indexes(store), files) as maker:
+        for versions in ("12", "13"):
+            group = _group(
+                files, *(wheel(name, version) for name, version in zip("xy", versions, strict=True))
+            )
+            maker.make(group, scheme(), (), 7, lambda: compiler).result()
+    assert compiler.names == ["x", "y", "y"]
+
+
+def test_a_failure_is_told_to_all(store, files):
+    """And a layer that was not made is not kept."""
+    group = _group(files, wheel("x", "1", {"x.py": "1"}).replacing("x.py", data=b"2"))
+    with LayerMaker(store, Indexes(store), files) as maker:
+        for _ in range(2):
+            with pytest.raises(CorruptContentError):
+                maker.make(group, scheme(), (), 7, None).result()
+    assert list(maker.kept.blobs()) == []
+
+
+def test_a_compiler_that_fails(store, files):
+    """Is the layer's failure."""
+
+    def compiler():
+        raise BuildError("no interpreter")
+
+    with LayerMaker(store, Indexes(store), files) as maker, pytest.raises(BuildError, match="no interpreter"):
+        maker.make(_group(files, wheel("x")), scheme(), (), 7, compiler).result()
