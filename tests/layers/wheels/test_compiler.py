@@ -40,11 +40,12 @@ def sandbox(monkeypatch, tmp_path):
             stderr=subprocess.PIPE,
             env=dict(request.process.env),
         )
-        while data := os.read(process.stdout.fileno(), 4096):
-            take(data)
-        on_error(process.stderr.read())
-        process.stdout.close()
-        process.stderr.close()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with process.stdout as out_pipe, process.stderr as error_pipe:
+            while data := os.read(out_pipe.fileno(), 4096):
+                take(data)
+            on_error(error_pipe.read())
         return SimpleNamespace(exit_code=process.wait())
 
     monkeypatch.setattr(compiler, "run", run)
@@ -84,7 +85,7 @@ def test_modules_are_compiled_for_their_place(sandbox):
 
 def test_what_cannot_be_compiled_is_left_out(sandbox):
     """As pip leaves it."""
-    files = {
+    files: dict[str, bytes | str] = {
         "bad.py": "print 'x'\n",
         "null.py": b"\0",
         "good.py": "",

@@ -29,7 +29,7 @@ def _ask(store, layers, path, answers, question="text"):
 def test_the_answer_is_remembered(store):
     """Also for another image with the same layer, and not for another question."""
     below, above = stacked(store, make.archive(make.file("a", b"one")), make.archive(make.file("b", b"two")))
-    asked = []
+    asked: list[bytes] = []
     assert _ask(store, [below], "/a", asked) == "one"
     assert _ask(store, [below, above], "a", asked) == "one"
     assert asked == [b"one"]
@@ -40,7 +40,7 @@ def test_the_answer_is_remembered(store):
 def test_a_file_in_its_place_is_another(store):
     """The layer that holds it counts."""
     layers = stacked(store, make.archive(make.file("a", b"one")), make.archive(make.file("a", b"two")))
-    asked = []
+    asked: list[bytes] = []
     assert [_ask(store, layers[:count], "/a", asked) for count in (1, 2)] == ["one", "two"]
 
 
@@ -49,7 +49,7 @@ def test_links_are_followed_and_what_is_no_file_has_no_answer(store):
     layers = stacked(
         store, make.archive(make.directory("d"), make.file("d/a", b"x"), make.symlink("s", "d/a"))
     )
-    asked = []
+    asked: list[bytes] = []
     assert _ask(store, layers, "/s", asked) == "x"
     assert _ask(store, layers, "/d", asked) is None
     assert _ask(store, layers, "/none", asked) is None

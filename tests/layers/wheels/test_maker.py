@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.layers.wheels.laying import Kept, kept, scheme
@@ -14,6 +15,9 @@ from hivebase.layers.wheels.groups import Group
 from hivebase.layers.wheels.jobs import Place
 from hivebase.layers.wheels.maker import LayerMaker
 from hivebase.oci.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ class _Compiler:
     def compile(self, key, wheel, scheme, name, epoch):
         self.names.append(name)
         self.path.write_bytes(b"")
-        future = Future()
+        future: Future[Path] = Future()
         future.set_result(self.path)
         return future
 
@@ -71,7 +75,7 @@ def test_another_image_is_another_layer(store, files):
 
 def test_bytecode_of_wheels_that_share_a_layer_is_kept(store, files, tmp_path):
     """One of them changes, and the other is not compiled again."""
-    compiler = _Compiler(tmp_path / "bytecode")
+    compiler: Any = _Compiler(tmp_path / "bytecode")
     with LayerMaker(store, Indexes(store), files) as maker:
         for versions in ("12", "13"):
             group = _group(

@@ -49,4 +49,5 @@ def test_the_layer(tmp_path):
     with indexes.tree([layer]) as tree:
         assert sorted(tree.listdir("site/x-1.dist-info")) == ["RECORD", "REQUESTED"]
         entry = tree.lstat("site/x-1.dist-info/RECORD")
+        assert entry is not None
         assert (entry.mode, entry.uid, entry.mtime) == (0o644, 0, 7)
