@@ -154,7 +154,7 @@ def notes(options: argparse.Namespace, versions: dict[str, str]) -> list[str]:
     cached = "kept from an earlier build" if options.packages == "warm" else "empty"
     return [
         *machine.facts(),
-        "; ".join(dict.fromkeys(versions.values())),
+        *(["; ".join(dict.fromkeys(versions.values()))] if versions else []),
         "same base image, same wheels and same Debian packages for all, from a mirror on the loopback",
         f"package caches of the tools that have one (hivebase, uv of docker-tuned): {cached}",
         f"{compiled}, but for cold-no-bytecode; medians of {options.repeat} ({options.repeat_cold} if cold)",

@@ -86,6 +86,8 @@ class Limits(msgspec.Struct, frozen=True):
 
 def clean(name: str) -> str:
     """Return ``name`` as a chroot would read it: no ``.``, ``..`` or slash at either end; '' is the root."""
+    if name and "//" not in name and "/." not in name and name[0] not in "./" and name[-1] != "/":
+        return name
     parts: list[str] = []
     for part in name.split("/"):
         if part == "..":

@@ -27,6 +27,9 @@ def encode(entry: Entry) -> bytes:
     Raises:
         UsageError: the entry cannot be written to a tar at all; the message says why.
     """
+    plain = _plain(entry)
+    if plain is not None:
+        return plain
     name = _bytes(entry.name) + (b"/" if entry.kind == "dir" else b"")
     link = _bytes(entry.link)
     _check_writable(entry, name, link)
@@ -63,6 +66,36 @@ def encode(entry: Entry) -> bytes:
     body = b"".join(_record(key, value) for key, value in sorted(records))
     extended = _pack(b"PaxHeaders.0/entry", (0o644, 0, 0, len(body), 0), b"x", b"", (0, 0), b"")
     return extended + body + padding(len(body)) + header
+
+
+def _plain(entry: Entry) -> bytes | None:
+    """Return the header of what nearly every entry is: a file or directory with a short name; None for others.
+
+    All behind the numbers is the same for all of them, and so is its part of the checksum.
+    """
+    tail = _TAILS.get(entry.kind)
+    name = entry.name + "/" if entry.kind == "dir" else entry.name
+    if (
+        tail is None
+        or not 1 < len(name) <= _NAME
+        or not name.isascii()
+        or "\0" in name
+        or entry.xattrs
+        or entry.link
+        or not (0 <= entry.uid <= OCTAL_8 and 0 <= entry.gid <= OCTAL_8)
+        or not (0 <= entry.size <= OCTAL_12 and 0 <= entry.mtime <= OCTAL_12)
+        or (entry.size and entry.kind != "file")
+    ):
+        return None
+    head = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (
+        name.encode().ljust(_NAME, b"\0"),
+        entry.mode & 0o7777,
+        entry.uid,
+        entry.gid,
+        entry.size,
+        entry.mtime,
+    )
+    return b"%b%06o\0 %b" % (head, sum(head) + tail[1], tail[0])
 
 
 def _check_writable(entry: Entry, name: bytes, link: bytes) -> None:
@@ -129,6 +162,15 @@ def _pack(
     )
     # The checksum counts its own field as eight spaces.
     return b"%b%06o\0 %b" % (head, sum(head) + sum(tail) + 8 * 0x20, tail)
+
+
+def _tail(kind: Kind) -> tuple[bytes, int]:
+    """Return all behind the checksum of a plain entry, and what it and the checksum's own spaces add up to."""
+    whole = _pack(b"x", (0, 0, 0, 0, 0), FLAGS[kind], b"", (0, 0), b"")
+    return whole[156:], sum(whole[156:]) + 8 * 0x20
+
+
+_TAILS: dict[Kind, tuple[bytes, int]] = {"file": _tail("file"), "dir": _tail("dir")}
 
 
 class Writer:

@@ -28,7 +28,10 @@ FORMAT = "wheel-members/1 libdeflate-1.24"
 """Names what is written here; to be changed whenever equal content would give other bytes."""
 
 _HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_HEADERS_LEVEL, _CONTENT_LEVEL = 1, 5  # content: nearly all bytecode, a quarter of which is left
+_HEADERS_LEVEL, _CONTENT_LEVEL = (
+    1,
+    3,
+)  # content is nearly all bytecode: level 6 takes twice the time for 4 % less
 _MEMBER = 1 << 20
 _TOGETHER = 1 << 10  # bytes of content below which a member of its own costs more than compressing again
 _END = bytes(1024)
