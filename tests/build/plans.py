@@ -15,7 +15,7 @@ from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.layer import Layer
 from hivebase.layers.snapshots import Snapshots
 from hivebase.oci.model import ImageConfig
-from hivebase.plan.steps import ImagePlan, ImageSource, Reason, RunStep, StagePlan
+from hivebase.plan.steps import ComposeStep, ImagePlan, ImageSource, Reason, RunStep, StagePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def run_step(text: str, **fields: object) -> RunStep:
 
 def image_plan(
     name: str,
-    *steps: RunStep,
+    *steps: RunStep | ComposeStep,
     parent: str = "",
     action: Literal["build", "cached"] = "build",
     **fields: object,

@@ -112,7 +112,7 @@ class LocalWheels:
             if before is not None:
                 raise NotComposableError(f"{wanted.name} is wanted in two versions")
             wheel = self._newest(wanted, offers.get(name, {}), directories)
-            if hashes and wheel.sha256 not in hashes:
+            if hashes and f"sha256:{wheel.sha256}" not in hashes:
                 raise NotComposableError(f"the wheel of {wanted.name} has none of the hashes in {line!r}")
             chosen[name] = wheel
             if deps:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 from tests import archives as make
 from tests.layers.wheels.laying import stacked
+from tests.layers.wheels.pythons import DEBIAN, ELF, OFFICIAL, PATH, VENV, program
 
 from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.wheels.facts import FileFacts
@@ -20,42 +19,6 @@ from hivebase.layers.wheels.probe import (
     which,
 )
 from hivebase.oci.store import Store
-
-ELF = b"\x7fELF\2\1" + bytes(10) + struct.pack("<HH", 2, 62)
-BINARY = ELF + b"\x003.11.2\x00"
-LIBC = ELF + b"GNU C Library (x) stable release version 2.36.\n"
-TEMPLATE = b"SCRIPT_TEMPLATE = r'''from %(module)s import %(import_name)s\n%(func)s()\n'''\n"
-PATH = "/usr/local/bin:/usr/bin"
-
-
-def _program(name, data=b""):
-    return make.file(name, data, mode=0o755)
-
-
-def _base(prefix, library):
-    """Return an interpreter below ``prefix`` with pip in ``library``."""
-    return [
-        _program(f"{prefix}/bin/python3.11", BINARY),
-        make.symlink(f"{prefix}/bin/python3", "python3.11"),
-        _program(f"{prefix}/bin/pip", f"#!/{prefix}/bin/python3\n".encode()),
-        make.file(f"{prefix}/lib/python3.11/os.py"),
-        make.file("lib/x86_64-linux-gnu/libc.so.6", LIBC),
-        make.file(f"{library}/pip/_internal/operations/install/wheel.py", b"x = 1\n"),
-        make.file(f"{library}/pip/_vendor/distlib/scripts.py", TEMPLATE),
-        make.file(f"{library}/pip-23.0.1.dist-info/METADATA"),
-    ]
-
-
-DEBIAN = _base("usr", "usr/lib/python3/dist-packages")
-OFFICIAL = _base("usr/local", "usr/local/lib/python3.11/site-packages")
-VENV = [
-    *DEBIAN,
-    make.file("venv/pyvenv.cfg", b"home = /usr/bin\ninclude-system-site-packages = false\n"),
-    make.symlink("venv/bin/python", "/usr/bin/python3.11"),
-    _program("venv/bin/pip", b"#!/venv/bin/python\n"),
-    make.file("venv/lib/python3.11/site-packages/pip/_vendor/distlib/scripts.py", TEMPLATE),
-    make.file("venv/lib/python3.11/site-packages/pip/_internal/operations/install/wheel.py"),
-]
 
 
 @pytest.fixture
@@ -114,8 +77,8 @@ def test_official(look):
 
 def test_a_virtual_environment(look):
     """By its own pip or its interpreter, links not followed."""
-    for program, module in (("/venv/bin/pip", False), ("/venv/bin/python", True)):
-        _, found = look(VENV, program, module=module)
+    for name, module in (("/venv/bin/pip", False), ("/venv/bin/python", True)):
+        _, found = look(VENV, name, module=module)
         assert found.scheme.purelib == "/venv/lib/python3.11/site-packages"
         assert found.scheme.headers == "/venv/include/site/python3.11"
         assert (found.scheme.executable, found.prefix, found.seeded) == ("/venv/bin/python", "/venv", True)
@@ -135,13 +98,13 @@ def test_seeds(look, line, seeded):
     [
         ([], "pip", "has no pip on its PATH"),
         ([make.file("usr/bin/pip", b"#!/usr/bin/python3\n", mode=0o644)], "pip", "has no pip on its PATH"),
-        ([_program("usr/bin/pip", b"\x7fELF")], "pip", "is not a script"),
-        ([_program("usr/bin/pip", b"#!/usr/bin/env python3\n")], "pip", "is not a script"),
-        ([_program("usr/bin/pip", b"#!/usr/bin/python3 -E\n")], "pip", "is not a script"),
-        ([_program("usr/bin/pip", b"#!/bin/sh\n"), _program("bin/sh")], "pip", "is not a CPython"),
+        ([program("usr/bin/pip", b"\x7fELF")], "pip", "is not a script"),
+        ([program("usr/bin/pip", b"#!/usr/bin/env python3\n")], "pip", "is not a script"),
+        ([program("usr/bin/pip", b"#!/usr/bin/python3 -E\n")], "pip", "is not a script"),
+        ([program("usr/bin/pip", b"#!/bin/sh\n"), program("bin/sh")], "pip", "is not a CPython"),
         ([part for part in DEBIAN if b"os.py" not in part[:100]], "pip", "standard library"),
         (
-            [*DEBIAN, _program("usr/bin/python3.11", ELF)],
+            [*DEBIAN, program("usr/bin/python3.11", ELF)],
             "pip",
             "version of /usr/bin/python3.11 cannot be read",
         ),
