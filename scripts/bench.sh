@@ -6,12 +6,14 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/setup.sh
 . scripts/setup.sh
 
-case " $* " in *" -h "* | *" --help "*) ;; *)
-    [ "$(id -u)" -eq 0 ] || die "the builders mount file systems and start containers, so they need root"
+case " $* " in *" -h "* | *" --help "*)
+    install_hivebase main
+    exec .venv/bin/python -m benchmarks --help
     ;;
 esac
+[ "$(id -u)" -eq 0 ] || die "the builders mount file systems and start containers, so they need root"
 install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 install_hivebase main
-# The image on which everybody builds.
+# It brings the image on which everybody builds.
 .venv/bin/hivebase build --quiet python-ml-base
 exec .venv/bin/python -m benchmarks "$@"
