@@ -148,7 +148,7 @@ def test_a_pipeline_survives_pickling_and_bytes(pipelines):
 
 def test_two_runs_write_the_same_wheel(tmp_path):
     """Bit for bit, in fresh processes with other directories, time zones and locales."""
-    code = "import sys; from pathlib import Path; import install; [install.train(m, Path(sys.argv[1])) for m in install.read_models(install.HERE / 'models.toml')]"
+    code = "import sys; from pathlib import Path; import obtain; [obtain.train(m, Path(sys.argv[1])) for m in obtain.read_models(obtain.HERE / 'models.toml')]"
     digests = []
     for name, extra in (("a", {"TZ": "UTC"}), ("b", {"TZ": "Asia/Tokyo", "LC_ALL": "C", "COLUMNS": "40"})):
         target = tmp_path / name

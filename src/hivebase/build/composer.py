@@ -107,6 +107,7 @@ class Composer:
         self._epoch = epoch
         self._stack = ExitStack()
         self._maker = self._stack.enter_context(LayerMaker(store, indexes, files))
+        self._begun: dict[tuple[object, ...], _Target] = {}  # by what begin() asks, on one thread
         self._compilers: dict[tuple[str, ...], Compiler] = {}
         self._lock = threading.Lock()
 
@@ -160,10 +161,13 @@ class Composer:
         """
         if step.resolution is None:
             return
+        install, path = step.install, dict(step.run.env).get("PATH")
+        key = (install.tool, install.program, install.module, path, base.diff_ids)
         try:
-            with self._indexes.tree(base.layers) as tree:
-                target = self._target(step.install, step.run.env, base.layers, tree)
-            target = self._later(target, before)
+            if key not in self._begun:
+                with self._indexes.tree(base.layers) as tree:
+                    self._begun[key] = self._target(install, step.run.env, base.layers, tree)
+            target = self._later(self._begun[key], before)
         except (NotComposableError, HivebaseError):
             return
         self._start(changes(step.resolution, target.present).wanted, step.install, target, base.layers, {})
@@ -280,7 +284,6 @@ class Composer:
         receipts: Mapping[str, Requested],
     ) -> list[tuple[str, Future[LayerMade]]]:
         """Start making layers; with ``receipts``, all is one layer and they are in it."""
-        self._files.prefetch(wanted)
         # Where a wheel goes depends on its size, which not every index tells.
         wanted = [
             wheel if wheel.size else replace(wheel, size=self._files.get(wheel).stat().st_size)
@@ -295,20 +298,8 @@ class Composer:
 
         scheme = target.environment.scheme
         groups = together(wanted) if receipts else arrange(wanted)
-        return [
-            (
-                group.label,
-                self._maker.make(
-                    group,
-                    scheme,
-                    target.places,
-                    self._epoch,
-                    compiler,
-                    tuple(receipts[wheel.name] for wheel in group.wheels) if receipts else (),
-                ),
-            )
-            for group in groups
-        ]
+        coming = self._maker.make(groups, scheme, target.places, self._epoch, compiler, receipts)
+        return [(group.label, future) for group, future in zip(groups, coming, strict=True)]
 
     def _compiler(self, binary: str, layers: Sequence[Layer]) -> Compiler:
         key = (binary, *(str(layer.diff_id) for layer in layers))

@@ -52,14 +52,31 @@ class IndexedTree:
 
     def listdir(self, path: str) -> list[str]:
         """See :meth:`hivebase.layers.tree.Tree.listdir`."""
+        return sorted(to_str(name) for name, (_, row) in self._rows(path).items() if not row.is_whiteout)
+
+    def passages(self, path: str) -> list[Entry]:
+        """Return the directories and symbolic links in a directory, sorted: what a path could lead through.
+
+        Raises:
+            OSError: ``path`` is not a directory of the tree.
+        """
+        prefix = f"{path}/" if path else ""
+        return [
+            self._entry(prefix + to_str(name), layer, row)
+            for name, (layer, row) in sorted(self._rows(path).items())
+            if row.kind == "dir" or row.kind == "symlink"  # noqa: PLR1714 -- this is asked thousands of times
+        ]
+
+    def _rows(self, path: str) -> dict[bytes, tuple[int, Row]]:
         layers = self._layers(path)
         if not layers and path:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        seen: dict[bytes, Row] = {}
+        seen: dict[bytes, tuple[int, Row]] = {}
         for layer in layers:
             for name, row in self._indexes[layer].directory(path).rows.items():
-                seen.setdefault(name, row)
-        return sorted(to_str(name) for name, row in seen.items() if not row.is_whiteout)
+                if name not in seen:
+                    seen[name] = (layer, row)
+        return seen
 
     def readlink(self, path: str) -> str:
         """See :meth:`hivebase.layers.tree.Tree.readlink`."""

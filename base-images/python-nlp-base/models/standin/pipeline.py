@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from spacy.language import Language
 
-_VARIANTS = 20
-_ROUNDS = 6
+_VARIANTS = 10
+_ROUNDS = 5
 _SEED = 20240511
 _OPEN = frozenset({"NOUN", "VERB", "ADJ", "PROPN", "NUM"})
 

@@ -14,7 +14,7 @@ from hivebase.layers.wheels.kept_bytecode import KeptBytecode, bytecode_key
 from hivebase.layers.wheels.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hivebase.digest import Digest
@@ -37,6 +37,9 @@ class Files(Protocol):
 
     def get(self, wheel: LockedWheel, /) -> Path:
         """Return the verified file, fetching it if need be."""
+
+    def prefetch(self, wheels: Sequence[LockedWheel], /) -> None:
+        """Begin to fetch what is not here."""
 
 
 class LayerMaker:
@@ -62,40 +65,44 @@ class LayerMaker:
 
     def make(
         self,
-        group: Group,
+        groups: Sequence[Group],
         scheme: Scheme,
         places: Sequence[Place],
         epoch: int,
         compiler: Callable[[], Compiler] | None,
-        receipts: tuple[Requested, ...] = (),
-    ) -> Future[LayerMade]:
-        """Start making the layer of ``group``, unless it is there or on its way.
+        receipts: Mapping[str, Requested],
+    ) -> list[Future[LayerMade]]:
+        """Start making the layers of ``groups``, unless they are there or on their way; in their order.
 
         Args:
-            group: the wheels.
+            groups: the wheels of each.
             scheme: where they go.
             places: of the image's directories.
             epoch: the time of everything.
             compiler: for bytecode; called when a wheel has to be compiled. None for no bytecode.
-            receipts: for each wheel, to have its receipt in the same layer.
+            receipts: by name of the wheel, to have the receipts in the same layers; empty to leave them to others.
         """
-        wheels = [(wheel.sha256, wheel.name) for wheel in group.wheels]
-        key = layer_key(wheels, scheme, places, epoch, receipts, compiled=compiler is not None)
+        coming: list[Future[LayerMade]] = []
+        missing: list[tuple[Digest, Group, LayerJob]] = []
         with self._lock:
-            future = self._made.get(key)
-            if future is not None:
-                return future
-            kept = self.kept.get(key)
-            if kept is not None:
-                future = Future()
-                future.set_result(kept)
-            else:
+            for group in groups:
+                wheels = [(wheel.sha256, wheel.name) for wheel in group.wheels]
+                asked = tuple(receipts[wheel.name] for wheel in group.wheels) if receipts else ()
+                key = layer_key(wheels, scheme, places, epoch, asked, compiled=compiler is not None)
+                if key not in self._made:
+                    self._made[key] = Future()
+                    kept = self.kept.get(key)
+                    if kept is not None:
+                        self._made[key].set_result(kept)
+                    else:
+                        missing.append((key, group, LayerJob((), scheme, tuple(places), epoch, asked)))
+                coming.append(self._made[key])
+            if missing:
+                self._files.prefetch([wheel for _, group, _ in missing for wheel in group.wheels])
                 self._pool = self._pool or ThreadPoolExecutor(_THREADS, thread_name_prefix="layers")
-                future = self._pool.submit(
-                    self._make, key, group, LayerJob((), scheme, tuple(places), epoch, receipts), compiler
-                )
-            self._made[key] = future
-            return future
+                for key, group, job in missing:
+                    self._pool.submit(self._fulfil, self._made[key], key, group, job, compiler)
+        return coming
 
     def close(self) -> None:
         """End everything that is still going on."""
@@ -108,6 +115,19 @@ class LayerMaker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _fulfil(
+        self,
+        promise: Future[LayerMade],
+        key: Digest,
+        group: Group,
+        job: LayerJob,
+        compiler: Callable[[], Compiler] | None,
+    ) -> None:
+        try:
+            promise.set_result(self._make(key, group, job, compiler))
+        except BaseException as error:  # noqa: BLE001 -- whoever waits is told
+            promise.set_exception(error)
 
     def _make(
         self, key: Digest, group: Group, job: LayerJob, compiler: Callable[[], Compiler] | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING
 
 from hivebase.layers.tree import resolve
@@ -12,7 +11,7 @@ from hivebase.tar import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hivebase.layers.tree import Tree
+    from hivebase.layers.indexed import IndexedTree
     from hivebase.layers.wheels.scheme import Scheme
 
 _SETGID = 0o2000
@@ -71,7 +70,7 @@ class Places:
         return 0, place.gid if place.mode & _SETGID else 0
 
 
-def exceptions(tree: Tree, scheme: Scheme) -> tuple[Place, ...]:
+def exceptions(tree: IndexedTree, scheme: Scheme) -> tuple[Place, ...]:
     """Return what of ``tree`` an installation in ``scheme`` must know: sorted, and usually next to nothing.
 
     Looked at are the ways to the scheme's directories, what is in site-packages, and the prefix three levels deep.
@@ -94,7 +93,7 @@ def exceptions(tree: Tree, scheme: Scheme) -> tuple[Place, ...]:
     return tuple(kept)
 
 
-def _look(tree: Tree, path: str, found: dict[str, Place]) -> str:
+def _look(tree: IndexedTree, path: str, found: dict[str, Place]) -> str:
     """Note what is at ``path``, whose parent is real; return where it leads."""
     entry = tree.lstat(path)
     if entry is None:
@@ -114,20 +113,18 @@ def _look(tree: Tree, path: str, found: dict[str, Place]) -> str:
 
 
 def _look_below(
-    tree: Tree, directory: str, depth: int, found: dict[str, Place], without: Iterable[str] = ()
+    tree: IndexedTree, directory: str, depth: int, found: dict[str, Place], without: Iterable[str] = ()
 ) -> None:
     entry = tree.lstat(directory)
     if entry is None or entry.kind != "dir" or directory in without:
         return
-    for name in tree.listdir(directory)[:_MANY]:
-        path = posixpath.join(directory, name)
-        below = tree.lstat(path)
-        if below is None or below.kind not in {"dir", "symlink"}:
-            continue
+    for below in tree.passages(directory)[:_MANY]:
         if below.kind == "symlink":
-            target = tree.lstat(resolve(tree, path))
+            target = tree.lstat(resolve(tree, below.name))
             if target is None or target.kind != "dir":
                 continue
-        _look(tree, path, found)
-        if below.kind == "dir" and depth > 1:
-            _look_below(tree, path, depth - 1, found, without)
+            _look(tree, below.name, found)
+            continue
+        found[below.name] = Place(below.name, below.mode, below.uid, below.gid)
+        if depth > 1:
+            _look_below(tree, below.name, depth - 1, found, without)
