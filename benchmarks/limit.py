@@ -83,14 +83,8 @@ def _in_parallel(wheels: Iterable[Path]) -> list[int]:
         return list(pool.map(touch, wheels))
 
 
-def ours(wheels: Sequence[Path], work: Path) -> dict[str, float] | None:
-    """Return our seconds for the same wheels by metric, or None where this hivebase cannot compose.
+def ours(wheels: Sequence[Path], work: Path) -> dict[str, float]:
+    """Return our seconds for the same wheels by metric."""
+    from benchmarks.compose import compose_stack  # noqa: PLC0415 -- the other scenarios use the command alone
 
-    The one place that reaches into the product: composing alone has no command of its own.
-    """
-    try:
-        from hivebase.build.compose_bench import compose_stack  # type: ignore[import-not-found] # noqa: PLC0415
-    except ImportError:
-        return None
-    found: dict[str, float] = compose_stack(wheels, work)
-    return found
+    return compose_stack(wheels, work)

@@ -72,7 +72,7 @@ def test_nobody_listening_means_unreachable(tmp_path, clean_proxies):  # noqa: A
 
 def test_silence_means_unreachable_after_the_time_limit(tmp_path, monkeypatch, clean_proxies):  # noqa: ARG001
     """A firewall that drops packets costs seconds, not minutes."""
-    monkeypatch.setattr(install, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(obtain, "TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(obtain.UnreachableError):
         obtain.fetch(model(f"http://127.0.0.1:{silent.getsockname()[1]}/x"), tmp_path)

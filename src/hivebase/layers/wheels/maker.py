@@ -32,6 +32,12 @@ _HERE = 1 << 20
 _THREADS = 16  # they wait: for downloads, for the compiler, for workers
 
 
+def _work(group: Group) -> int:
+    """Return what laying out a group takes, in no unit: small wheels have many files for their size."""
+    size = sum(wheel.size for wheel in group.wheels)
+    return size * 5 if len(group.wheels) > 1 else size
+
+
 class Files(Protocol):
     """Where wheel files come from: :class:`hivebase.layers.wheels.files.WheelFiles`."""
 
@@ -100,7 +106,7 @@ class LayerMaker:
             if missing:
                 self._files.prefetch([wheel for _, group, _ in missing for wheel in group.wheels])
                 self._pool = self._pool or ThreadPoolExecutor(_THREADS, thread_name_prefix="layers")
-                for key, group, job in missing:
+                for key, group, job in sorted(missing, key=lambda item: -_work(item[1])):
                     self._pool.submit(self._fulfil, self._made[key], key, group, job, compiler)
         return coming
 
