@@ -136,6 +136,12 @@ def awkward_names(sides):
     return found
 
 
+@pytest.fixture(scope="session")
+def awkward_pair(sides, awkward_names):
+    """One image with all of them, made in both ways."""
+    return sides.both("awkward", f"FROM {BASE}\nRUN pip install --no-cache-dir {' '.join(awkward_names)}\n")
+
+
 REAL = (
     """pip==25.0.1 setuptools==75.8.0 wheel==0.45.1 flit-core==3.10.1 hatchling==1.27.0 six==1.16.0
     pathspec==0.12.1 pluggy==1.5.0 packaging==24.2 trove-classifiers==2025.1.15.22 editables==0.5""",

@@ -8,13 +8,12 @@ from tests.equivalence.conftest import BASE, WITH_UV
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
-@pytest.fixture(scope="module")
-def inside(sides, awkward_names):
+@pytest.fixture
+def inside(awkward_pair):
     """Run something in an image with everything composed; return what it printed."""
-    pair = sides.both("inside", f"FROM {BASE}\nRUN pip install --no-cache-dir {' '.join(awkward_names)}\n")
 
     def run(*words):
-        return pair.hives[0].run("run", "--network", "none", "inside", "--", *words).stdout
+        return awkward_pair.hives[0].run("run", "--network", "none", "awkward", "--", *words).stdout
 
     return run
 

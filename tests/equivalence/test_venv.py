@@ -14,7 +14,8 @@ RUN mkdir -p /opt/py/bin /opt/py/lib \\
  && cp /usr/bin/python3.11 /opt/py/bin/ && ln -s python3.11 /opt/py/bin/python \\
  && cp -a /usr/lib/python3.11 /opt/py/lib/ && rm -f /opt/py/lib/python3.11/EXTERNALLY-MANAGED \\
  && sed -i "s/scheme = 'posix_local'/scheme = 'posix_prefix'/" /opt/py/lib/python3.11/sysconfig.py \\
- && sed -i 's/dist-packages/site-packages/; s/"local\\/lib"/"lib"/' /opt/py/lib/python3.11/site.py
+ && cd /opt/py/lib/python3.11 && rm sitecustomize.py \\
+ && echo "import site; site.addsitedir('/opt/py/lib/python3.11/site-packages')" > sitecustomize.py
 RUN python -m pip --python /opt/py/bin/python install --prefix /opt/py pip==25.0.1
 ENV PATH=/opt/py/bin:$PATH
 """
