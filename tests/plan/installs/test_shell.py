@@ -1,4 +1,6 @@
 import contextlib
+import subprocess
+import sys
 import time
 
 import pytest
@@ -114,3 +116,17 @@ def test_no_script_takes_long(text):
     with contextlib.suppress(RefusedError):
         read_script(text)
     assert time.perf_counter() - start < 5
+
+
+def test_characters_beyond_the_tables_of_c():
+    """The parser's scanner must not see them: it crashed, half of the times."""
+    program = "import sys; from hivebase.plan.installs.shell import read_script; read_script(sys.argv[1])"
+    for _ in range(8):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "pip install \u00c3{\U0010003c"],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode >= 0
+    assert operands("a \U0010003c && b") == [(0, "a \U0010003c"), (0, "b")]

@@ -94,6 +94,10 @@ class Script:
         return gap.fullmatch(self.source, before.end, after.start) is not None
 
 
+_LETTERS = bytes(range(128)) + b"x" * 128
+"""What a byte is parsed as; each stays where it is."""
+
+
 @functools.cache
 def _parser() -> Parser:
     # Only a hive with installations pays for loading these.
@@ -117,7 +121,9 @@ def read_script(text: str) -> Script:
         raise RefusedError("shell-syntax", "the script has control characters, CR LF or blanks beyond ASCII")
     if len(source) > _LONGEST or len(_OPERATORS.findall(source)) > _MOST_OPERATORS:
         raise RefusedError("shell-syntax", "the script is too long to be taken apart")
-    root = _parser().parse(source).root_node
+    # The grammar's scanner asks <ctype.h> about any character, which crashes for those beyond its table. To shells all
+    # of them are letters.
+    root = _parser().parse(source.translate(_LETTERS)).root_node
     if root.has_error:
         raise RefusedError("shell-syntax", "the script is not understood as shell text")
     operands: list[Operand] = []
