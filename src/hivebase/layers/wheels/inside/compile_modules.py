@@ -88,6 +88,7 @@ def serve(most: int) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(5)  # commands of the build that wait for nothing go first
     gc.disable()
     warnings.simplefilter("ignore")
     os.makedirs("/hivebase-bytecode", exist_ok=True)
