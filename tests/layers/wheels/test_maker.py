@@ -36,6 +36,11 @@ def _group(files, *wheels):
     return Group("a group", tuple(kept(made, files.directory) for made in wheels))
 
 
+def _make(maker, group, places, compiler):
+    (coming,) = maker.make([group], scheme(), places, 7, compiler, {})
+    return coming
+
+
 class _Compiler:
     """Compiles to nothing, and counts."""
 
@@ -55,10 +60,10 @@ def test_once_for_all_who_ask(store, files):
     """At the same time, or later in another build."""
     group = _group(files, wheel("x"))
     with LayerMaker(store, Indexes(store), files) as maker:
-        futures = [maker.make(group, scheme(), (), 7, None) for _ in range(3)]
+        futures = [_make(maker, group, (), None) for _ in range(3)]
         (made,) = {id(future.result()): future.result() for future in futures}.values()
     with LayerMaker(store, Indexes(store), files) as maker:
-        assert maker.make(group, scheme(), (), 7, None).result() == made
+        assert _make(maker, group, (), None).result() == made
     assert files.asked == ["x"]
 
 
@@ -67,8 +72,7 @@ def test_another_image_is_another_layer(store, files):
     group = _group(files, wheel("x"))
     with LayerMaker(store, Indexes(store), files) as maker:
         one, two = (
-            maker.make(group, scheme(), places, 7, None).result().diff_id
-            for places in ((), (Place("usr", 0o700),))
+            _make(maker, group, places, None).result().diff_id for places in ((), (Place("usr", 0o700),))
         )
     assert one != two
 
@@ -81,7 +85,7 @@ def test_bytecode_of_wheels_that_share_a_layer_is_kept(store, files, tmp_path):
             group = _group(
                 files, *(wheel(name, version) for name, version in zip("xy", versions, strict=True))
             )
-            maker.make(group, scheme(), (), 7, lambda: compiler).result()
+            _make(maker, group, (), lambda: compiler).result()
     assert compiler.names == ["x", "y", "y"]
 
 
@@ -91,7 +95,7 @@ def test_a_failure_is_told_to_all(store, files):
     with LayerMaker(store, Indexes(store), files) as maker:
         for _ in range(2):
             with pytest.raises(CorruptContentError):
-                maker.make(group, scheme(), (), 7, None).result()
+                _make(maker, group, (), None).result()
     assert list(maker.kept.blobs()) == []
 
 
@@ -102,4 +106,4 @@ def test_a_compiler_that_fails(store, files):
         raise BuildError("no interpreter")
 
     with LayerMaker(store, Indexes(store), files) as maker, pytest.raises(BuildError, match="no interpreter"):
-        maker.make(_group(files, wheel("x")), scheme(), (), 7, compiler).result()
+        _make(maker, _group(files, wheel("x")), (), compiler).result()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from hivebase.layers.tree import resolve
+from hivebase.layers.tree import Tree, resolve
 from hivebase.layers.wheels.jobs import Place
 from hivebase.tar import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hivebase.layers.indexed import IndexedTree
     from hivebase.layers.wheels.scheme import Scheme
 
 _SETGID = 0o2000
 _DEPTH = 3  # below the prefix: what wheels put into it is share/man/man1, share/jupyter, etc/…
 _MANY = 4096
+
+
+class Image(Tree, Protocol):
+    """What is asked of an image: :class:`hivebase.layers.indexed.IndexedTree`."""
+
+    def passages(self, path: str) -> list[Entry]:
+        """Return the directories and symbolic links in a directory, sorted."""
 
 
 class Places:
@@ -70,7 +76,7 @@ class Places:
         return 0, place.gid if place.mode & _SETGID else 0
 
 
-def exceptions(tree: IndexedTree, scheme: Scheme) -> tuple[Place, ...]:
+def exceptions(tree: Image, scheme: Scheme) -> tuple[Place, ...]:
     """Return what of ``tree`` an installation in ``scheme`` must know: sorted, and usually next to nothing.
 
     Looked at are the ways to the scheme's directories, what is in site-packages, and the prefix three levels deep.
@@ -93,7 +99,7 @@ def exceptions(tree: IndexedTree, scheme: Scheme) -> tuple[Place, ...]:
     return tuple(kept)
 
 
-def _look(tree: IndexedTree, path: str, found: dict[str, Place]) -> str:
+def _look(tree: Image, path: str, found: dict[str, Place]) -> str:
     """Note what is at ``path``, whose parent is real; return where it leads."""
     entry = tree.lstat(path)
     if entry is None:
@@ -113,7 +119,7 @@ def _look(tree: IndexedTree, path: str, found: dict[str, Place]) -> str:
 
 
 def _look_below(
-    tree: IndexedTree, directory: str, depth: int, found: dict[str, Place], without: Iterable[str] = ()
+    tree: Image, directory: str, depth: int, found: dict[str, Place], without: Iterable[str] = ()
 ) -> None:
     entry = tree.lstat(directory)
     if entry is None or entry.kind != "dir" or directory in without:
