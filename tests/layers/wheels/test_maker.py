@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+import threading
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.wheels import wheel
 from hivebase.errors import BuildError, CorruptContentError
 from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.wheels.groups import Group
-from hivebase.layers.wheels.jobs import Place
+from hivebase.layers.wheels.jobs import Place, Requested
 from hivebase.layers.wheels.maker import LayerMaker
 from hivebase.oci.store import Store
 
@@ -107,3 +108,33 @@ def test_a_compiler_that_fails(store, files):
 
     with LayerMaker(store, Indexes(store), files) as maker, pytest.raises(BuildError, match="no interpreter"):
         _make(maker, _group(files, wheel("x")), (), compiler).result()
+
+
+def test_several_in_their_order(store, files):
+    """However long each takes; with receipts they are other layers."""
+    groups = [
+        _group(files, wheel(name, "1", {f"{name}.py": "1" * size})) for name, size in (("a", 1), ("b", 99999))
+    ]
+    with LayerMaker(store, Indexes(store), files) as maker:
+        plain = [future.result() for future in maker.make(groups, scheme(), (), 7, None, {})]
+        asked = {name: Requested(itself=True) for name in "ab"}
+        whole = [future.result() for future in maker.make(groups, scheme(), (), 7, None, asked)]
+    assert [made.wheels[0].name for made in plain] == ["a", "b"]
+    assert not {made.diff_id for made in plain} & {made.diff_id for made in whole}
+
+
+def test_who_waits_for_what_is_closed_is_told(store, files):
+    """Nothing hangs when a build is broken off."""
+    held, going = threading.Event(), threading.Event()
+
+    def compiler():
+        going.set()
+        held.wait(30)
+        raise BuildError("too late")
+
+    with LayerMaker(store, Indexes(store), files) as maker:
+        (future,) = maker.make([_group(files, wheel("x"))], scheme(), (), 7, compiler, {})
+        assert going.wait(30)
+    with pytest.raises(CancelledError):
+        future.result(5)
+    held.set()

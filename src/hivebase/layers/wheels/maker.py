@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
@@ -114,6 +115,8 @@ class LayerMaker:
         """End everything that is still going on."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+        for future in list(self._made.values()):
+            future.cancel()  # nobody is left who would fulfil it
         self._workers.close()
 
     def __enter__(self) -> Self:
@@ -131,9 +134,13 @@ class LayerMaker:
         compiler: Callable[[], Compiler] | None,
     ) -> None:
         try:
-            promise.set_result(self._make(key, group, job, compiler))
+            made = self._make(key, group, job, compiler)
         except BaseException as error:  # noqa: BLE001 -- whoever waits is told
-            promise.set_exception(error)
+            with contextlib.suppress(InvalidStateError):
+                promise.set_exception(error)
+        else:
+            with contextlib.suppress(InvalidStateError):  # closed meanwhile
+                promise.set_result(made)
 
     def _make(
         self, key: Digest, group: Group, job: LayerJob, compiler: Callable[[], Compiler] | None
