@@ -159,6 +159,36 @@ def test_it_is_run_where_the_tree_is_another_one(bench, more, fields, why):
     assert why in note
 
 
+UV = {"tool": "uv", "program": "/usr/bin/python3"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "fields"),
+    [
+        ("etc/uv/uv.toml", b"", {}),
+        ("root/.config/uv/uv.toml", b"", {}),
+        ("config/uv/uv.toml", b"", {"env": (("XDG_CONFIG_HOME", "/config"),)}),
+        ("uv.toml", b"", {}),
+        ("app/uv.toml", b"", {"workdir": "/app/below"}),
+        ("app/pyproject.toml", b"[tool.uv.pip]\n", {"workdir": "/app"}),
+    ],
+)
+def test_settings_of_uv(bench, file, content, fields):
+    """Wherever it would read them; pip does not care."""
+    on = image(bench.store, make.file(file, content))
+    assert bench.compose(on, resolved(bench.wheel("x")), **UV, run=fields) is None
+    assert f"uv reads settings from /{file}" in bench.notes[0]
+    assert bench.compose(on, resolved(bench.wheel("x")), run=fields)
+
+
+def test_what_are_no_settings_of_uv(bench):
+    """Those of pip, a project without any, and all of them where uv is told to read none."""
+    on = image(bench.store, make.file("etc/pip.conf"), make.file("pyproject.toml", b"[project]\n"))
+    assert bench.compose(on, resolved(bench.wheel("x")), **UV)
+    on = image(bench.store, make.file("uv.toml"))
+    assert bench.compose(on, resolved(bench.wheel("x")), **UV, run={"env": (("UV_NO_CONFIG", "1"),)})
+
+
 def test_break_system_packages(bench):
     """Is heeded."""
     on = image(bench.store, make.file("usr/lib/python3.11/EXTERNALLY-MANAGED"))

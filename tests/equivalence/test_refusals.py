@@ -34,6 +34,11 @@ CASES = {
         "the image has a pip configuration of its own, /etc/pip.conf",
         0,
     ),
+    "settings of uv": (
+        "COPY uv.toml /app/\nWORKDIR /app/below\nRUN uv pip install --system --break-system-packages plain\n",
+        "uv reads settings from /app/uv.toml",
+        127,
+    ),
     "a file that a step has changed": (
         f"COPY r.txt /r.txt\nRUN echo plain > /r.txt\n{PIP} -r /r.txt\n",
         "an earlier step has changed /r.txt",
@@ -181,7 +186,7 @@ def _wheels():
 def test_it_is_run_and_said_why(sides, plain, case):
     """One line names the reason, and the installer decides what comes of it."""
     dockerfile, why, code = CASES[case]
-    files = {**FILES, **_wheels(), "r.txt": "plain==1\n"}
+    files = {**FILES, **_wheels(), "r.txt": "plain==1\n", "uv.toml": ""}
     hive = sides.hives(
         f"refused-{list(CASES).index(case)}", {"Dockerfile": f"FROM {BASE}\n{dockerfile}", **files}
     )[0]

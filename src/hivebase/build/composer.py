@@ -6,41 +6,30 @@ tree is looked at for real. Where it is as expected, which is nearly always, eve
 
 from __future__ import annotations
 
-import fnmatch
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hivebase.build.changes import changes, synchronised
 from hivebase.build.local_install import LocalInstall, Resolved
 from hivebase.build.scratch import scratch
 from hivebase.build.stage import Built, Left
+from hivebase.build.target import Target, check, target_of
 from hivebase.build.visible import Visible
 from hivebase.digest import Digest
 from hivebase.errors import HivebaseError
 from hivebase.layers.layer import Layer
-from hivebase.layers.tree import resolve
-from hivebase.layers.wheels import templates
 from hivebase.layers.wheels.collisions import refuse_collisions
 from hivebase.layers.wheels.compiler import Compiler
-from hivebase.layers.wheels.facts import FileFacts
 from hivebase.layers.wheels.groups import arrange, together
-from hivebase.layers.wheels.installed import Distribution, installed
 from hivebase.layers.wheels.jobs import Requested
 from hivebase.layers.wheels.maker import LayerMaker
-from hivebase.layers.wheels.places import Places, exceptions
+from hivebase.layers.wheels.places import Places
 from hivebase.layers.wheels.probe import (
-    Environment,
     NotComposableError,
-    configured,
-    externally_managed,
-    first_python,
-    probe,
 )
 from hivebase.layers.wheels.receipt import write_receipt
 from hivebase.layers.wheels.replace import removal
-from hivebase.plan.config import DEFAULT_PATH
 from hivebase.plan.resolve_pins import normalise
 from hivebase.progress import Event
 from hivebase.values import replace
@@ -55,7 +44,8 @@ if TYPE_CHECKING:
     from hivebase.layers.snapshots import Snapshots
     from hivebase.layers.sources import Source
     from hivebase.layers.wheels.files import WheelFiles
-    from hivebase.layers.wheels.jobs import LayerMade, Place, WheelFacts
+    from hivebase.layers.wheels.installed import Distribution
+    from hivebase.layers.wheels.jobs import LayerMade, WheelFacts
     from hivebase.layers.wheels.replace import Removal
     from hivebase.oci.store import Store
     from hivebase.plan.installs.model import Install
@@ -66,16 +56,6 @@ if TYPE_CHECKING:
 
 _SMALL = 4 << 20
 """Bytes of wheels up to which an installation of local ones is a single layer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where an installation goes, as the tree shows it."""
-
-    environment: Environment
-    places: tuple[Place, ...]
-    present: Mapping[str, Distribution]
-    layers: int  # how many of the lowest layers hold the interpreter
 
 
 class Composer:
@@ -107,7 +87,7 @@ class Composer:
         self._epoch = epoch
         self._stack = ExitStack()
         self._maker = self._stack.enter_context(LayerMaker(store, indexes, files))
-        self._begun: dict[tuple[object, ...], _Target] = {}  # by what begin() asks, on one thread
+        self._begun: dict[tuple[object, ...], Target] = {}  # by what begin() asks, on one thread
         self._compilers: dict[tuple[str, ...], Compiler] = {}
         self._lock = threading.Lock()
 
@@ -138,12 +118,12 @@ class Composer:
         try:
             with ExitStack() as stack:
                 tree = stack.enter_context(self._indexes.tree(on.layers))
-                target = self._target(step.install, step.run.env, on.layers, tree)
-                self._check(step, tree, target)
+                target = target_of(self._store, step, on.layers, tree)
+                visible = Visible(step.run, tree, sources, context, self._indexes, stack)
+                check(step, tree, target, visible)
                 if step.resolution is not None:
                     resolved = Resolved(step.resolution)
                 else:
-                    visible = Visible(step.run, tree, sources, context, self._indexes, stack)
                     local = LocalInstall(self._files, self._projects, visible, listener)
                     resolved = local.resolve(step, on.layers, tree, target.environment, target.present)
                 return self._install(image, step, resolved, on, tree, target, listener)
@@ -166,73 +146,11 @@ class Composer:
         try:
             if key not in self._begun:
                 with self._indexes.tree(base.layers) as tree:
-                    self._begun[key] = self._target(install, step.run.env, base.layers, tree)
-            target = self._later(self._begun[key], before)
+                    self._begun[key] = target_of(self._store, step, base.layers, tree)
+            target = self._begun[key].later(before, self._files.get)
         except (NotComposableError, HivebaseError):
             return
         self._start(changes(step.resolution, target.present).wanted, step.install, target, base.layers, {})
-
-    def _target(
-        self,
-        install: Install,
-        env: Sequence[tuple[str, str]],
-        layers: Sequence[Layer],
-        tree: IndexedTree,
-    ) -> _Target:
-        facts = FileFacts(self._store, layers, tree)
-        path = dict(env).get("PATH") or DEFAULT_PATH
-        program, module = install.program, install.module
-        if install.tool == "uv" and not program:
-            program = first_python(tree, path) or "python"
-        environment = probe(facts, program, module=module, path=path, profile=install.tool)
-        holders = [tree.inode(resolve(tree, environment.binary))]
-        depth = max((place[0] + 1 for place in holders if place is not None), default=len(layers))
-        return _Target(
-            environment,
-            exceptions(tree, environment.scheme),
-            {item.name: item for item in installed(tree, environment)},
-            depth,
-        )
-
-    def _later(self, target: _Target, before: Sequence[LockedWheel]) -> _Target:
-        """Return what ``target`` will be when ``before`` is installed."""
-        environment, scheme = target.environment, target.environment.scheme
-        present = dict(target.present)
-        for wheel in before:
-            present[wheel.name] = Distribution(wheel.name, wheel.version, "", removable=False)
-            if wheel.name == "pip" and scheme.profile == "pip":
-                template = templates.of_wheel(self._files.get(wheel), wheel.file)
-                environment = replace(environment, scheme=replace(scheme, template=template))
-        return replace(target, environment=environment, present=present)
-
-    def _check(self, step: ComposeStep, tree: IndexedTree, target: _Target) -> None:
-        """Make sure that the plan was made for this tree.
-
-        Raises:
-            NotComposableError: it was not.
-        """
-        scheme = target.environment.scheme
-        if scheme.python != step.python:
-            raise NotComposableError(
-                f"the interpreter is Python {scheme.python.version}, and the plan is for {step.python.version}"
-            )
-        if not scheme.template:
-            raise NotComposableError("this pip writes scripts in a way that hivebase does not know")
-        if externally_managed(tree, target.environment) and not step.install.break_system:
-            raise NotComposableError("the distribution does not let pip install here (EXTERNALLY-MANAGED)")
-        if found := configured(tree, target.environment):
-            raise NotComposableError(f"the image has a pip configuration of its own, {found}")
-        for pattern in step.install.unmatched:
-            if found := _match(tree, pattern):
-                raise NotComposableError(f"the shell takes {pattern} for the file {found}")
-        for file in step.files:
-            real = resolve(tree, file.path)
-            entry = tree.lstat(real)
-            if entry is None or entry.kind != "file":
-                raise NotComposableError(f"{file.path} is not the file that the plan was made with")
-            with tree.open(real) as stream:
-                if Digest.of_stream(stream)[0] != file.digest:
-                    raise NotComposableError(f"an earlier step has changed {file.path}")
 
     def _install(  # noqa: PLR0913, PLR0917 -- what is known of one installation
         self,
@@ -241,7 +159,7 @@ class Composer:
         resolved: Resolved,
         on: Built,
         tree: IndexedTree,
-        target: _Target,
+        target: Target,
         listener: Listener,
     ) -> tuple[Left, ...]:
         resolution, direct = resolved.resolution, resolved.direct
@@ -279,7 +197,7 @@ class Composer:
         self,
         wanted: Sequence[LockedWheel],
         install: Install,
-        target: _Target,
+        target: Target,
         layers: Sequence[Layer],
         receipts: Mapping[str, Requested],
     ) -> list[tuple[str, Future[LayerMade]]]:
@@ -322,7 +240,7 @@ class Composer:
         image: str,
         distributions: Sequence[Distribution],
         gone: Removal,
-        target: _Target,
+        target: Target,
         listener: Listener,
     ) -> Left:
         names = ", ".join(f"{item.name} {item.version}" for item in distributions)
@@ -339,13 +257,3 @@ class Composer:
         if layer is None:
             raise NotComposableError(f"nothing of {names} is there")
         return Left(layer, f"hivebase: without {names}")
-
-
-def _match(tree: IndexedTree, pattern: str) -> str:
-    """Return a file that an absolute shell pattern matches in its last part, or ''."""
-    directory, _, name = pattern.rpartition("/")
-    place = resolve(tree, directory)
-    entry = tree.lstat(place)
-    names = tree.listdir(place) if entry is not None and entry.kind == "dir" else []
-    found = next((item for item in names if fnmatch.fnmatchcase(item, name)), "")
-    return f"{directory}/{found}" if found else ""
