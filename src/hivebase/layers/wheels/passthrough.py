@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hivebase.layers.layer import BlobWriter
 
-FORMAT = "wheel-members/1 libdeflate-1.24"
+FORMAT = "wheel-members/2 libdeflate-1.24"
 """Names what is written here; to be changed whenever equal content would give other bytes."""
 
 _HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
