@@ -33,8 +33,9 @@ def stack(bases: Path, wheels: Path) -> list[Path]:
     for image in _STACK:
         text = (bases / image / "requirements.txt").read_text(encoding="utf-8")
         wanted |= {(_normal(name), version) for name, version in _ENTRY.findall(text)}
-    found = [path for path in wheels.glob("*.whl") if _identity(path) in wanted]
-    return sorted(found, key=lambda path: path.stat().st_size, reverse=True)
+    # Two installers may have chosen two files of one release; an image has one of them.
+    found = {name: path for path in sorted(wheels.glob("*.whl")) if (name := _identity(path)) in wanted}
+    return sorted(found.values(), key=lambda path: path.stat().st_size, reverse=True)
 
 
 def _identity(path: Path) -> tuple[str, str]:
