@@ -7,14 +7,12 @@ the file. Names are bytes, since names of files need not be UTF-8.
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
+from hivebase.seal import seal, unseal
 from hivebase.tar import Kind  # noqa: TC001 -- msgspec reads it at run time
 
 _MAGIC = b"hivebase layer index 1\n"
-_SUM = hashlib.sha256().digest_size
 
 
 class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -123,18 +121,16 @@ class LayerIndex:
 
     def encode(self) -> bytes:
         """Return the content of the file."""
-        data = msgspec.msgpack.encode(self._document)
-        return _MAGIC + hashlib.sha256(data).digest() + data
+        return seal(_MAGIC, msgspec.msgpack.encode(self._document))
 
     @classmethod
     def decode(cls, data: bytes, diff_id: str) -> LayerIndex | None:
         """Return the index in a file, or None unless it is exactly what was written for ``diff_id``."""
-        view = memoryview(data)
-        start = len(_MAGIC) + _SUM
-        if data[:start] != _MAGIC + hashlib.sha256(view[start:]).digest():
+        body = unseal(_MAGIC, data)
+        if body is None:
             return None
         try:
-            document = _document.decode(view[start:])
+            document = _document.decode(body)
         except msgspec.DecodeError:
             return None
         return cls(document) if document.diff_id == diff_id else None

@@ -6,11 +6,11 @@ A series of records: four bytes of length and the absolute path of the source, f
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from typing import TYPE_CHECKING
 
 from hivebase.errors import BuildError
+from hivebase.seal import seal, unseal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,20 +19,19 @@ _LENGTH = struct.Struct("<I")
 
 
 _SEAL = b"hivebase bytecode 1\n"
-_SUM = hashlib.sha256().digest_size
 
 
 def sealed(data: bytes) -> bytes:
     """Return ``data`` with its hash in front."""
-    return _SEAL + hashlib.sha256(data).digest() + data
+    return seal(_SEAL, data)
 
 
 def unsealed(data: bytes) -> bytes | None:
     """Return what was sealed, None if it has changed since; what has no seal comes back as it is."""
     if not data.startswith(_SEAL):
         return data
-    digest, content = data[len(_SEAL) : len(_SEAL) + _SUM], data[len(_SEAL) + _SUM :]
-    return content if hashlib.sha256(content).digest() == digest else None
+    content = unseal(_SEAL, data)
+    return None if content is None else bytes(content)
 
 
 def read(path: Path) -> dict[str, bytes]:

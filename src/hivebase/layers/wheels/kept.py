@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +11,7 @@ from hivebase.fs import atomic_write, system_fault
 from hivebase.layers.wheels import passthrough
 from hivebase.layers.wheels.jobs import LayerMade
 from hivebase.plan.keys import fingerprint
+from hivebase.seal import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,6 @@ FORMAT = 2
 """Raise it whenever the same wheels would give other layers."""
 
 _MAGIC = b"hivebase wheel layer 1\n"
-_SUM = hashlib.sha256().digest_size
 
 
 def layer_key(
@@ -90,7 +89,7 @@ class KeptLayers:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._store.lock("wheel-layers", shared=True):
-                atomic_write(self._directory, key.hex, _MAGIC + hashlib.sha256(data).digest() + data)
+                atomic_write(self._directory, key.hex, seal(_MAGIC, data))
         except OSError as error:
             raise system_fault(error, "cannot remember a layer", where=self._directory) from error
 
@@ -113,14 +112,10 @@ class KeptLayers:
 
     def _read(self, path: Path) -> LayerMade | None:
         try:
-            data = path.read_bytes()
+            body = unseal(_MAGIC, path.read_bytes())
         except OSError:
             return None
-        body = data[len(_MAGIC) + _SUM :]
-        if (
-            not data.startswith(_MAGIC)
-            or data[len(_MAGIC) : len(_MAGIC) + _SUM] != hashlib.sha256(body).digest()
-        ):
+        if body is None:
             return None
         try:
             return msgspec.msgpack.decode(body, type=LayerMade)
