@@ -186,7 +186,8 @@ class Composer:
             made = future.result()
             left.append(Left(Layer(made.descriptor, Digest.parse(made.diff_id)), f"hivebase: {label}"))
             facts += made.wheels
-        refuse_collisions(facts)
+        if whole:
+            refuse_collisions(facts)  # what comes apart is looked at when its receipts are written
         if whole or not facts:
             return tuple(left)
         scheme, receipts = target.environment.scheme, [(item, asked[normalise(item.name)]) for item in facts]
