@@ -328,6 +328,11 @@ def atomic_write(directory: Path, name: str, data: bytes, *, mode: int = 0o600) 
         raise system_fault(error, "cannot write the file", where=directory / name) from error
 
 
+def stamp(facts: os.stat_result) -> str:
+    """Return what no write to a file leaves as it is: inode number, size, modification and change time."""
+    return f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
+
+
 def write_all(fd: int, data: bytes | memoryview) -> None:
     """Write all of ``data``; ``write(2)`` may stop half way on a full disk or a signal.
 

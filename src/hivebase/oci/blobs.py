@@ -121,7 +121,7 @@ class Blobs:
         """
         fd = self._open(digest)
         try:
-            stamp = _stamp_of(fd)
+            stamp = fs.stamp(os.fstat(fd))
             if stamp in {self._verified.get(digest), self._read_stamp(digest)}:
                 self._verified[digest] = stamp
                 return
@@ -190,14 +190,14 @@ class Blobs:
 
     def _rehash(self, digest: str, fd: int) -> None:
         state = hashlib.sha256()
-        before = _stamp_of(fd)
+        before = fs.stamp(os.fstat(fd))
         try:
             while chunk := os.read(fd, CHUNK):
                 state.update(chunk)
         except OSError as error:
             raise fs.system_fault(error, "cannot read the blob", where=self.path(digest)) from error
         actual = Digest.from_hash(state)
-        if actual != digest or before != _stamp_of(fd):
+        if actual != digest or before != fs.stamp(os.fstat(fd)):
             raise self.reject(digest, fd, f"its {os.fstat(fd).st_size} bytes have another digest: {actual}")
         self._stamp(digest, fd)
 
@@ -217,7 +217,7 @@ class Blobs:
             return None
 
     def _stamp(self, digest: str, fd: int) -> None:
-        stamp = _stamp_of(fd)
+        stamp = fs.stamp(os.fstat(fd))
         if self._verified.get(digest) == stamp:
             return
         self._verified[digest] = stamp
@@ -260,11 +260,6 @@ class _Reader(io.RawIOBase):
         if not self.closed:
             os.close(self._fd)
         super().close()
-
-
-def _stamp_of(fd: int) -> str:
-    facts = os.fstat(fd)
-    return f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
 
 
 def _corrupt(digest: str, why: str) -> CorruptContentError:

@@ -29,7 +29,7 @@ from hivebase.errors import (
     NotFoundError,
     SystemFaultError,
 )
-from hivebase.fs import FileLock, sync, system_fault
+from hivebase.fs import FileLock, stamp, sync, system_fault
 from hivebase.layers.wheels.batch import SUBJECT, Progress
 from hivebase.layers.wheels.obtain import not_found, obtain
 from hivebase.progress import Event, Listener, silent
@@ -148,7 +148,7 @@ class WheelFiles:
             return None
         except OSError as error:
             raise system_fault(error, "cannot look at the wheel", where=path) from error
-        whole = _read_stamp(path) == _stamp(facts) or self._verified(path, wheel)
+        whole = _read_stamp(path) == stamp(facts) or self._verified(path, wheel)
         return path if whole else None
 
     def close(self) -> None:
@@ -175,10 +175,10 @@ class WheelFiles:
         """Hash the file, and remember its stamp if it is right."""
         try:
             with path.open("rb") as stream:
-                before = _stamp(os.fstat(stream.fileno()))
+                before = stamp(os.fstat(stream.fileno()))
                 if Digest.of_stream(stream)[0] != wheel.digest:
                     return False
-                if before != _stamp(os.fstat(stream.fileno())):
+                if before != stamp(os.fstat(stream.fileno())):
                     return False
         except FileNotFoundError:
             return False
@@ -237,7 +237,7 @@ class WheelFiles:
                 self._obtain(wheel, fresh, partial)
             # The directory is not synced: a name that is lost costs a download, and never a wrong file.
             partial.rename(path)
-            _write_stamp(path, _stamp(path.lstat()))
+            _write_stamp(path, stamp(path.lstat()))
         except BaseException as error:
             with contextlib.suppress(OSError):
                 partial.unlink()
@@ -277,10 +277,6 @@ def _stopped() -> InterruptedByUserError:
     return InterruptedByUserError("no more wheels are downloaded")
 
 
-def _stamp(facts: os.stat_result) -> str:
-    return f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
-
-
 def _read_stamp(path: Path) -> str:
     try:
         return path.with_suffix(".stamp").read_text("ascii")
@@ -288,7 +284,7 @@ def _read_stamp(path: Path) -> str:
         return ""
 
 
-def _write_stamp(path: Path, stamp: str) -> None:
+def _write_stamp(path: Path, text: str) -> None:
     # Neither atomic nor synced: a stamp that is not exactly right only costs hashing the wheel once more.
     with contextlib.suppress(OSError):
-        path.with_suffix(".stamp").write_text(stamp, "ascii")
+        path.with_suffix(".stamp").write_text(text, "ascii")
