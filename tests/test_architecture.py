@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "hivebase"
 
-FOUNDATION = ("errors", "values", "digest", "reference", "progress", "fs", "tar", "transport")
+FOUNDATION = ("errors", "values", "digest", "reference", "progress", "fs", "seal", "tar", "transport")
 ORDER = (
     *FOUNDATION,
     "oci",
