@@ -9,7 +9,18 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "hivebase"
 
-FOUNDATION = ("errors", "values", "digest", "reference", "progress", "fs", "seal", "tar", "transport")
+FOUNDATION = (
+    "errors",
+    "values",
+    "digest",
+    "reference",
+    "progress",
+    "fs",
+    "locks",
+    "seal",
+    "tar",
+    "transport",
+)
 ORDER = (
     *FOUNDATION,
     "oci",

@@ -1,4 +1,4 @@
-"""Files, safely: the one module that turns untrusted names into files, and that writes, locks and removes.
+"""Files, safely: the one module that turns untrusted names into files, and that writes and removes.
 
 Untrusted names (out of an image, a build context, a tar) are resolved against a :class:`Directory`, never
 joined to a path: the kernel (``openat2(2)``, Linux 5.6) keeps the walk inside even while another process
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import functools
 import os
 import secrets
@@ -306,6 +305,23 @@ def atomic_write(directory: Path, name: str, data: bytes, *, mode: int = 0o600) 
         SystemFaultError: nothing was changed, and the temporary file is gone; or, when it is the directory
             that cannot be synced, the new file is there but may not survive a power cut.
     """
+    _put(directory, name, data, mode, sync)
+
+
+def atomic_write_unsynced(directory: Path, name: str, data: bytes) -> None:
+    """Put ``data`` at ``directory/name`` as :func:`atomic_write` does, in the kernel's own time.
+
+    A reader sees the old file or the new one whole. After a power cut it may see neither, so this is for files
+    that can be made again and that tell whether they are whole (:mod:`hivebase.seal`). A sync takes a
+    millisecond or more, and a build writes several such files for every layer.
+
+    Raises:
+        SystemFaultError: nothing was changed.
+    """
+    _put(directory, name, data, 0o600, lambda _: None)
+
+
+def _put(directory: Path, name: str, data: bytes, mode: int, settle: Callable[[int], None]) -> None:
     temporary = f".{name[:100]}.{secrets.token_hex(8)}.tmp"
     try:
         with Directory.open(directory) as here:
@@ -315,7 +331,7 @@ def atomic_write(directory: Path, name: str, data: bytes, *, mode: int = 0o600) 
                 try:
                     write_all(fd, data)
                     os.fchmod(fd, mode)
-                    sync(fd)
+                    settle(fd)
                 finally:
                     os.close(fd)
                 os.rename(temporary, name, src_dir_fd=here.fd, dst_dir_fd=here.fd)
@@ -323,7 +339,7 @@ def atomic_write(directory: Path, name: str, data: bytes, *, mode: int = 0o600) 
                 with contextlib.suppress(OSError):
                     os.unlink(temporary, dir_fd=here.fd)
                 raise
-            sync(here.fd)
+            settle(here.fd)
     except OSError as error:
         raise system_fault(error, "cannot write the file", where=directory / name) from error
 
@@ -417,75 +433,3 @@ def _removed(name: str, parent: int) -> bool:
                 return False
             raise
     return True
-
-
-class FileLock:
-    """A lock between processes and between threads: ``flock(2)`` on a file that is made and never removed.
-
-    The kernel lets go when the holder dies, so a killed run never leaves a stale lock. Each object is one
-    holder: two objects on one path exclude each other also within one process.
-
-    Args:
-        path: the lock file; its directory exists.
-        shared: many may hold it at once, excluding only those who want it alone.
-        on_wait: called once if somebody else holds the lock, before waiting for it.
-    """
-
-    def __init__(
-        self, path: Path, *, shared: bool = False, on_wait: Callable[[], object] | None = None
-    ) -> None:
-        self.path = path
-        self._operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        self._on_wait = on_wait
-        self._fd: int | None = None
-
-    def try_acquire(self) -> bool:
-        """Take the lock if that needs no waiting; tell whether it was taken.
-
-        Raises:
-            SystemFaultError: the lock file cannot be made or locked.
-        """
-        return self._acquire(wait=False)
-
-    def acquire(self) -> None:
-        """Take the lock, waiting as long as it takes.
-
-        Raises:
-            SystemFaultError: the lock file cannot be made or locked.
-        """
-        if not self._acquire(wait=False):
-            if self._on_wait is not None:
-                self._on_wait()
-            self._acquire(wait=True)
-
-    def release(self) -> None:
-        """Let go; does nothing when the lock is not held."""
-        if self._fd is not None:
-            fd, self._fd = self._fd, None
-            fcntl.flock(fd, fcntl.LOCK_UN)  # close alone would leave it with a child forked meanwhile
-            os.close(fd)
-
-    def __enter__(self) -> Self:
-        self.acquire()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def _acquire(self, *, wait: bool) -> bool:
-        if self._fd is not None:
-            raise RuntimeError(f"this lock object already holds {self.path}")
-        try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(fd, self._operation if wait else self._operation | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(fd)
-                return False
-            except BaseException:
-                os.close(fd)
-                raise
-        except OSError as error:
-            raise system_fault(error, "cannot lock", where=self.path) from error
-        self._fd = fd
-        return True

@@ -107,6 +107,9 @@ class _Hands:
     def doer(self, image: str, /) -> FakeEngine:
         return self.engine
 
+    def finished(self, stage: StagePlan, /) -> None:
+        """Learn nothing from it."""
+
 
 def execute(store: Store, engine: FakeEngine, *plans: ImagePlan, **fields: Any) -> dict[str, ImageResult]:
     """Build ``plans``; return the results by name."""

@@ -56,7 +56,9 @@ class Bench:
         snapshots: Any = SimpleNamespace(directories=lambda _, ids: [root / name for name in ids])
         files: Any = Kept(root / "wheels")
         host: Any = None
-        self.projects = Projects(self.store, self.indexes, snapshots, files, host, threading.Event(), 7)
+        self.projects = Projects(
+            self.store, self.indexes, snapshots, files, lambda: host, threading.Event(), 7
+        )
         monkeypatch.setattr(module, "run", self._run)
 
     def _run(self, request, take, _cancel):

@@ -71,7 +71,7 @@ def strace():
 @pytest.mark.parametrize(
     ("call", "count"),
     [
-        *(("fsync", count) for count in (3, 14)),
+        *(("fsync", count) for count in (3, 8)),
         *(("renameat", count) for count in (2, 9)),
         *(("rename", count) for count in (1, 8)),
         ("unlinkat", 20),

@@ -10,9 +10,9 @@ import threading
 import time
 from pathlib import Path
 
-from hivebase import fs
 from hivebase.digest import Digest
 from hivebase.errors import NotFoundError
+from hivebase.locks import FileLock
 from hivebase.oci.model import LAYER_TAR, Descriptor, ImageConfig, RootFS
 from hivebase.oci.store import Store
 
@@ -54,7 +54,7 @@ def test_s3_many_processes_write_the_same_blob(tmp_path) -> None:
 def test_s3_the_place_of_a_blob_is_locked(tmp_path) -> None:
     """Looking and renaming are one act: a writer waits while another process is in between."""
     store = Store.open(tmp_path / "store")
-    lock = fs.FileLock(store.state / "locks/blobs")
+    lock = FileLock(store.state / "locks/blobs")
     lock.acquire()
     writer = threading.Thread(target=store.put, args=(BLOB,))
     writer.start()
@@ -194,6 +194,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from hivebase.errors import SystemFaultError
 from hivebase.oci.store import Store
+from hivebase.locks import FileLock
 store = Store.open(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 barrier = threading.Barrier(60)

@@ -9,6 +9,7 @@ from tests.layers.copying import is_private
 from hivebase.digest import Digest
 from hivebase.layers import hashing
 from hivebase.layers.hashing import RACY_NS, HashCache
+from hivebase.seal import seal
 
 STAMP = (1, 2, 3, 4_000, 5_000)
 LATER = 5_000 + RACY_NS
@@ -60,9 +61,11 @@ def test_young_files_are_not_believed(mtime, ctime):
     [
         b"",
         b"garbage",
-        b"\x92\x01",
-        msgspec.msgpack.encode([99, {}]),
-        msgspec.msgpack.encode([1, {b"f": [*STAMP, b"short"]}]),
+        msgspec.msgpack.encode([{b"f": [*STAMP, bytes(32)]}]),
+        seal(b"hivebase hashes 1\n", msgspec.msgpack.encode([{b"f": [*STAMP, bytes(32)]}])),
+        seal(b"hivebase hashes 2\n", b"\x92\x01"),
+        seal(b"hivebase hashes 2\n", msgspec.msgpack.encode([{b"f": [*STAMP, b"short"]}])),
+        seal(b"hivebase hashes 2\n", msgspec.msgpack.encode([{b"f": [*STAMP, bytes(32)]}]))[:-1] + b"\1",
     ],
 )
 def test_a_damaged_or_foreign_file_is_an_empty_cache(tmp_path, data):

@@ -14,7 +14,8 @@ import msgspec
 
 from hivebase.build.uv import ConflictError, Question
 from hivebase.build.uv_host import index_variables, user_of, without_user
-from hivebase.fs import FileLock, atomic_write, system_fault
+from hivebase.fs import atomic_write, system_fault
+from hivebase.locks import FileLock
 from hivebase.plan.requirement_files import split_hashes
 from hivebase.transport import Origin
 

@@ -101,6 +101,12 @@ class Composer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def finish(self) -> None:
+        """Let go of what only installations need: there will be no more."""
+        with self._lock:
+            for compiler in self._compilers.values():
+                compiler.finish()
+
     def compose(
         self,
         image: str,

@@ -58,7 +58,7 @@ class Embedded:
         image: its name, the subject of events.
         context: its build context, opened when first needed.
         epoch: the instant of the build.
-        host: what a RUN may see of the host.
+        host: returns what a RUN may see of the host.
         secrets: for ``RUN --mount=type=secret`` and ``ssh``.
         remote: fetches for ADD.
         allow_insecure: whether ``RUN --security=insecure`` may run.
@@ -72,7 +72,7 @@ class Embedded:
     context: Callable[[], Source]
     epoch: int
     cancel: threading.Event
-    host: HostConfiguration = field(default_factory=HostConfiguration)
+    host: Callable[[], HostConfiguration] = HostConfiguration
     secrets: Secrets = field(default_factory=Secrets)
     remote: Remote | None = None
     allow_insecure: bool = False
@@ -112,7 +112,7 @@ class Embedded:
                     network=step.network,
                     privileged=step.privileged,
                     mounts=mounts,
-                    host=self.host,
+                    host=self.host(),
                     caches=self.store.state / "cache" / "mounts",
                     masked=[value.encode() for name, value in step.env if name in step.secrets],
                 ),

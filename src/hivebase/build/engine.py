@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hivebase.build.epoch import DEFAULT
+from hivebase.plan.steps import ComposeStep
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping, Sequence
 
     from hivebase.build.bases import Base
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hivebase.layers.sandbox.host import HostConfiguration
     from hivebase.layers.snapshots import Snapshots
     from hivebase.oci.store import Store
-    from hivebase.plan.steps import ImagePlan
+    from hivebase.plan.steps import ImagePlan, StagePlan
 
 
 @dataclass
@@ -50,6 +51,8 @@ class Engine:
     wheels: WheelSource | None
     allow_insecure: bool
     _stack: ExitStack = field(default_factory=ExitStack)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _installing: int = 0
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -81,7 +84,9 @@ class Engine:
         from hivebase.build.projects import Projects  # noqa: PLC0415
 
         files = self.wheels.files
-        projects = Projects(self.store, self.indexes, self.snapshots, files, self.host, self.cancel, DEFAULT)
+        projects = Projects(
+            self.store, self.indexes, self.snapshots, files, lambda: self.host, self.cancel, DEFAULT
+        )
         return self._stack.enter_context(
             Composer(self.store, self.indexes, self.snapshots, files, projects, DEFAULT)
         )
@@ -95,6 +100,8 @@ class Engine:
         """
         if self.wheels is None or all(plan.action == "cached" for plan in plans):
             return
+        stages = [stage for plan in plans if plan.action == "build" for stage in plan.stages]
+        self._installing = sum(map(_installs, stages))
         from hivebase.build.begin import begin  # noqa: PLC0415
 
         if self.composer is not None:
@@ -112,13 +119,27 @@ class Engine:
             lambda: self.context(image),
             DEFAULT,
             self.cancel,
-            self.host,
+            lambda: self.host,
             self.secrets,
             self.remote,
             self.allow_insecure,
             self.composer,
         )
 
+    def finished(self, stage: StagePlan) -> None:
+        """Let go of what only installations need when ``stage`` was the last one that has any."""
+        if not _installs(stage):
+            return
+        with self._lock:
+            self._installing -= 1
+            last = self._installing == 0
+        if last and self.composer is not None:
+            self.composer.finish()
+
     def close(self) -> None:
         """End what is still going on, and let other processes remove unpacked layers again."""
         self._stack.close()
+
+
+def _installs(stage: StagePlan) -> bool:
+    return any(isinstance(step, ComposeStep) for step in stage.steps)

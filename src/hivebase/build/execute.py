@@ -66,6 +66,9 @@ class Hands(Protocol):
     def doer(self, image: str, /) -> Doer:
         """Return what does the steps of one image."""
 
+    def finished(self, stage: StagePlan, /) -> None:
+        """Learn that a stage of a plan to build is done."""
+
 
 class Execution(msgspec.Struct):
     """One run of :func:`execute`: everything its jobs share.
@@ -174,9 +177,10 @@ class Execution(msgspec.Struct):
                 plan.name not in self.forced,
                 self.listener,
             )
-            return builder.build(
-                stage, find(stage.base), {source: find(source) for source in _sources(stage)}
-            )
+            sources = {source: find(source) for source in _sources(stage)}
+            built = builder.build(stage, find(stage.base), sources)
+            self.engine.finished(stage)
+            return built
 
         return run
 

@@ -26,7 +26,7 @@ from hivebase.progress import Event
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hivebase.layers.indexed import IndexedTree
@@ -73,7 +73,7 @@ class Projects:
         indexes: of the store.
         snapshots: unpacks what the sandbox needs.
         files: keeps the wheels.
-        host: what a build may see of the host, for isolated builds.
+        host: returns what a build may see of the host, for isolated builds.
         cancel: stops a build.
         epoch: the time that wheels get.
     """
@@ -84,7 +84,7 @@ class Projects:
         indexes: Indexes,
         snapshots: Snapshots,
         files: WheelFiles,
-        host: HostConfiguration,
+        host: Callable[[], HostConfiguration],
         cancel: threading.Event,
         epoch: int,
     ) -> None:
@@ -183,7 +183,7 @@ class Projects:
                     ),
                     network="default" if isolated else "none",
                     mounts=[FileMount(_SCRIPT, script)],
-                    host=self._host,
+                    host=self._host(),
                 ),
                 told.append,
                 self._cancel,

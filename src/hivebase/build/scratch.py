@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hivebase.fs import FileLock, remove_tree
+from hivebase.fs import remove_tree
+from hivebase.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.digest import Digest
-from hivebase.fs import FileLock, atomic_write
+from hivebase.fs import atomic_write_unsynced
+from hivebase.locks import FileLock
+from hivebase.seal import seal, unseal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +34,10 @@ MAX_REMEMBERED = 1_000_000
 """Files per context whose digests are kept; a cache beyond that is cut down to the files of this run."""
 
 _MAX_BYTES = 512 << 20
-_VERSION = 1
+_MAGIC = b"hivebase hashes 2\n"
 
 
 class _Remembered(msgspec.Struct, array_like=True):
-    version: int
     files: dict[bytes, tuple[int, int, int, int, int, bytes]]
 
 
@@ -94,8 +95,8 @@ class HashCache:
                 merged = {**_load(self._file), **self._new}
                 if len(merged) > MAX_REMEMBERED:
                     merged = self._new
-                data = msgspec.msgpack.encode(_Remembered(_VERSION, merged))
-                atomic_write(self._file.parent, self._file.name, data)
+                data = seal(_MAGIC, msgspec.msgpack.encode(_Remembered(merged)))
+                atomic_write_unsynced(self._file.parent, self._file.name, data)
             self._old, self._new = merged, {}
 
 
@@ -108,9 +109,10 @@ def _load(file: Path) -> dict[bytes, tuple[int, int, int, int, int, bytes]]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             return {}
-        remembered = msgspec.msgpack.decode(file.read_bytes(), type=_Remembered)
+        content = unseal(_MAGIC, file.read_bytes())
+        remembered = msgspec.msgpack.decode(content, type=_Remembered) if content is not None else None
     except (OSError, msgspec.MsgspecError):
         return {}
-    if remembered.version != _VERSION or any(len(entry[5]) != 32 for entry in remembered.files.values()):
+    if remembered is None or any(len(entry[5]) != 32 for entry in remembered.files.values()):
         return {}
     return remembered.files

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, HivebaseError
-from hivebase.fs import atomic_write, system_fault
+from hivebase.fs import atomic_write_unsynced, system_fault
 from hivebase.layers.indexed import IndexedTree
 from hivebase.layers.indexed_contents import Contents
 from hivebase.layers.indexed_record import Recorder
@@ -89,7 +89,7 @@ class Indexes:
         except OSError as error:
             raise system_fault(error, "cannot keep the index of a layer", where=self._directory) from error
         with self._store.lock("index", shared=True):  # which tells our temporary file from a killed writer's
-            atomic_write(self._directory, layer.diff_id.hex, index.encode())
+            atomic_write_unsynced(self._directory, layer.diff_id.hex, index.encode())
         digest = Digest.parse(layer.descriptor.digest)
         self._store.put_record(_CONTENT, digest, {"diff_id": str(layer.diff_id)})
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hivebase import fs
 from hivebase.digest import CHUNK, Digest
 from hivebase.errors import CorruptContentError, NotFoundError
+from hivebase.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +54,9 @@ class Blobs:
         """Return where the blob is or would be; ``digest`` is checked, so the name is safe."""
         return self.directory / Digest.parse(digest).hex
 
-    def lock(self) -> fs.FileLock:
+    def lock(self) -> FileLock:
         """Return the lock for changes of the directory: look and rename as one act."""
-        return fs.FileLock(self._lock)
+        return FileLock(self._lock)
 
     def size(self, digest: str) -> int | None:
         """Return the blob's size in bytes, or None if there is none (or something that is no file)."""

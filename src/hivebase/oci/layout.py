@@ -18,6 +18,7 @@ import msgspec
 
 from hivebase import fs
 from hivebase.errors import CorruptContentError, SystemFaultError, UsageError
+from hivebase.locks import FileLock
 
 LAYOUT_VERSION = "1.0.0"
 STATE_VERSION = 1
@@ -75,7 +76,7 @@ def prepare(root: Path) -> Path:
     except OSError as error:
         raise _unusable(error, root) from error
     if not _complete(root, state):
-        with fs.FileLock(state / "locks" / "refs"):
+        with FileLock(state / "locks" / "refs"):
             _initialise(root, state)
     return root
 

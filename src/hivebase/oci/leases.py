@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from hivebase import fs
 from hivebase.digest import Digest
+from hivebase.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,7 +128,7 @@ class Leases:
             new = set(digests) - self._pinned
             if not new or not self._holders:
                 return
-            with fs.FileLock(self._lock, shared=True):
+            with FileLock(self._lock, shared=True):
                 # The line break comes first: a line cut short by a full disk must not spoil the next one.
                 lines = "".join(f"\n{Digest.parse(digest).hex}" for digest in sorted(new))
                 try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hivebase import fs
 from hivebase.digest import Digest
 from hivebase.errors import HivebaseError
+from hivebase.locks import FileLock
 from hivebase.oci import strict_json
 from hivebase.oci.model import canonical_json
 
@@ -69,7 +70,7 @@ class Records:
         except OSError as error:
             raise fs.system_fault(error, "cannot write the record", where=path) from error
         document = {"version": _VERSION, "sum": _checksum(namespace, key, value), "value": value}
-        with fs.FileLock(self._lock, shared=True):
+        with FileLock(self._lock, shared=True):
             fs.atomic_write(path.parent, path.name, canonical_json(document))
 
     def drop(self, namespace: str, key: Digest) -> None:
@@ -78,7 +79,7 @@ class Records:
 
     def clean(self) -> None:
         """Remove the temporary files that killed writers left."""
-        with fs.FileLock(self._lock):
+        with FileLock(self._lock):
             for path in self._directory.glob("*/??/.*.tmp"):
                 path.unlink(missing_ok=True)
 

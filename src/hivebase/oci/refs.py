@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hivebase.locks import FileLock
+
 _WHAT = "the store's list of images"
 _MAX_BYTES = 64 << 20  # some hundred thousand names
 
@@ -34,7 +36,7 @@ class Refs:
         lock: makes the lock for changes.
     """
 
-    def __init__(self, root: Path, lock: Callable[[], fs.FileLock]) -> None:
+    def __init__(self, root: Path, lock: Callable[[], FileLock]) -> None:
         self._root = root
         self._lock = lock
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 from hivebase import fs
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, NotFoundError
+from hivebase.locks import FileLock
 from hivebase.oci import documents, layout, strict_json
 from hivebase.oci.blobs import Blobs
 from hivebase.oci.ingest import Ingest
@@ -324,7 +325,7 @@ class Store:
 
     def lock(
         self, name: str, *, shared: bool = False, on_wait: Callable[[], object] | None = None
-    ) -> fs.FileLock:
+    ) -> FileLock:
         """Return the lock ``name`` of this store, not yet taken.
 
         Raises:
@@ -332,7 +333,7 @@ class Store:
         """
         if not _LOCK_NAME.match(name):
             raise ValueError(f"not a name of a lock: {name!r}")
-        return fs.FileLock(self.state / "locks" / name, shared=shared, on_wait=on_wait)
+        return FileLock(self.state / "locks" / name, shared=shared, on_wait=on_wait)
 
     def lease(self) -> AbstractContextManager[None]:
         """Return a context manager that keeps from collection what this process uses inside it."""

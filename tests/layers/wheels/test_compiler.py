@@ -116,6 +116,23 @@ def test_the_same_wheel_is_compiled_once(sandbox):
         asked[0].result(30)
 
 
+def test_it_ends_by_itself_when_all_is_asked_for(sandbox):
+    """Also when it was started before anything was asked for; what was asked is done, what comes too late fails."""
+    with Compiler(list, "/usr/bin/python3", sandbox / "wheels", sandbox / "work") as made:
+        made.start()
+        made.start()
+        locked = kept(wheel("x"), sandbox / "wheels")
+        path = sandbox / "wheels" / f"{locked.sha256}.whl"
+        asked = made.compile(Digest.of(b"key"), path, scheme(), "x", EPOCH)
+        made.finish()
+        assert bytecode.read(sandbox / "work/upper/hivebase-bytecode" / asked.result(30).name)
+        assert made._thread is not None
+        made._thread.join(30)
+        assert not made._thread.is_alive()
+        with pytest.raises(BuildError, match="ended"):
+            made.compile(Digest.of(b"late"), path, scheme(), "x", EPOCH).result(30)
+
+
 def test_a_file_that_is_no_wheel(sandbox):
     """Fails alone; the others go on."""
     (sandbox / "wheels").mkdir()

@@ -48,6 +48,10 @@ class _Compiler:
     def __init__(self, path):
         self.path = path
         self.names = []
+        self.started = 0
+
+    def start(self):
+        self.started += 1
 
     def compile(self, key, wheel, scheme, name, epoch):
         self.names.append(name)
@@ -88,6 +92,16 @@ def test_bytecode_of_wheels_that_share_a_layer_is_kept(store, files, tmp_path):
             )
             _make(maker, group, (), lambda: compiler).result()
     assert compiler.names == ["x", "y", "y"]
+
+
+def test_the_compiler_is_started_only_for_what_has_to_be_compiled(store, files, tmp_path):
+    """Not where all bytecode is kept and another layer is made of it."""
+    compiler: Any = _Compiler(tmp_path / "bytecode")
+    group = _group(files, wheel("x"), wheel("y"))
+    with LayerMaker(store, Indexes(store), files) as maker:
+        for mode in (0o755, 0o700):
+            _make(maker, group, (Place("usr", mode),), lambda: compiler).result()
+    assert (compiler.started, compiler.names) == (1, ["x", "y"])
 
 
 def test_a_failure_is_told_to_all(store, files):

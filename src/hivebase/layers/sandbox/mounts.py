@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from hivebase.errors import UsageError
-from hivebase.fs import FileLock
+from hivebase.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

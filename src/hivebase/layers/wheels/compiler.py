@@ -102,13 +102,24 @@ class Compiler:
                 pass  # the sandbox has ended, which is told to all who wait
         return future
 
-    def close(self) -> None:
-        """End the sandbox."""
+    def start(self) -> None:
+        """Start the sandbox, which takes longer than compiling a small wheel, before the first wheel is there."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            if self._thread is None and self._ended is None:
+                self._start()
+
+    def finish(self) -> None:
+        """Let the sandbox end by itself once everything that was asked for is compiled; nothing more may be."""
+        with self._lock:
             if self._jobs >= 0:
                 os.close(self._jobs)
                 self._jobs = -1
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self.finish()
+        with self._lock:
+            thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(1.0)
             self._cancel.set()

@@ -29,9 +29,10 @@ from hivebase.errors import (
     NotFoundError,
     SystemFaultError,
 )
-from hivebase.fs import FileLock, stamp, sync, system_fault
+from hivebase.fs import stamp, sync, system_fault
 from hivebase.layers.wheels.batch import SUBJECT, Progress
 from hivebase.layers.wheels.obtain import not_found, obtain
+from hivebase.locks import FileLock
 from hivebase.progress import Event, Listener, silent
 
 if TYPE_CHECKING:

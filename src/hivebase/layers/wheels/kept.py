@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.errors import CorruptContentError, HivebaseError, NotFoundError
-from hivebase.fs import atomic_write, system_fault
+from hivebase.fs import atomic_write_unsynced, system_fault
 from hivebase.layers.wheels import passthrough
 from hivebase.layers.wheels.jobs import LayerMade
 from hivebase.plan.keys import fingerprint
@@ -89,7 +89,7 @@ class KeptLayers:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._store.lock("wheel-layers", shared=True):
-                atomic_write(self._directory, key.hex, seal(_MAGIC, data))
+                atomic_write_unsynced(self._directory, key.hex, seal(_MAGIC, data))
         except OSError as error:
             raise system_fault(error, "cannot remember a layer", where=self._directory) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hivebase.fs import atomic_write, system_fault
+from hivebase.fs import atomic_write_unsynced, system_fault
 from hivebase.layers.wheels.bytecode import sealed, unsealed
 from hivebase.plan.keys import fingerprint
 
@@ -47,6 +47,10 @@ class KeptBytecode:
         except OSError:
             return None
 
+    def has(self, key: Digest) -> bool:
+        """Tell whether there is a file for ``key``, whole or not."""
+        return (self._directory / key.hex).exists()
+
     def put(self, key: Digest, compiled: Path) -> None:
         """Keep a copy of ``compiled``, sealed.
 
@@ -56,7 +60,7 @@ class KeptBytecode:
         try:
             data = compiled.read_bytes()
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            atomic_write(self._directory, key.hex, sealed(data))
+            atomic_write_unsynced(self._directory, key.hex, sealed(data))
         except OSError as error:
             raise system_fault(error, "cannot keep bytecode", where=self._directory) from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
+from hivebase.errors import HivebaseError
 from hivebase.layers.wheels.jobs import LayerJob, LayerMade, WheelJob
 from hivebase.layers.wheels.kept import KeptLayers, layer_key
 from hivebase.layers.wheels.kept_bytecode import KeptBytecode, bytecode_key
@@ -37,6 +38,16 @@ def _work(group: Group) -> int:
     """Return what laying out a group takes, in no unit: small wheels have many files for their size."""
     size = sum(wheel.size for wheel in group.wheels)
     return size * 5 if len(group.wheels) > 1 else size
+
+
+def _shares(group: Group) -> bool:
+    """Tell whether the bytecode of ``group`` is kept: when one of its wheels changes, the others do not."""
+    return len(group.wheels) > 1
+
+
+def _start(compiler: Callable[[], Compiler]) -> None:
+    with contextlib.suppress(HivebaseError):  # told to whoever needs it
+        compiler().start()
 
 
 class Files(Protocol):
@@ -107,6 +118,8 @@ class LayerMaker:
             if missing:
                 self._files.prefetch([wheel for _, group, _ in missing for wheel in group.wheels])
                 self._pool = self._pool or ThreadPoolExecutor(_THREADS, thread_name_prefix="layers")
+                if compiler is not None and any(self._to_compile(group, job) for _, group, job in missing):
+                    self._pool.submit(_start, compiler)
                 for key, group, job in sorted(missing, key=lambda item: -_work(item[1])):
                     self._pool.submit(self._fulfil, self._made[key], key, group, job, compiler)
         return coming
@@ -163,11 +176,15 @@ class LayerMaker:
         self.kept.put(key, made)
         return made
 
+    def _to_compile(self, group: Group, job: LayerJob) -> bool:
+        keys = (bytecode_key(wheel.sha256, job.scheme, wheel.name, job.epoch) for wheel in group.wheels)
+        return not _shares(group) or not all(map(self._bytecode.has, keys))
+
     def _compiled(
         self, group: Group, paths: Sequence[Path], job: LayerJob, compiler: Callable[[], Compiler]
     ) -> list[str]:
         """Return the bytecode of each wheel; that of wheels which share a layer is kept."""
-        keep = len(paths) > 1
+        keep = _shares(group)
         coming: list[tuple[Digest, Path | Future[Path]]] = []
         for wheel, path in zip(group.wheels, paths, strict=True):
             key = bytecode_key(wheel.sha256, job.scheme, wheel.name, job.epoch)
