@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import chart, limit, machine, mirror, wheels
+from benchmarks import chart, disk, limit, machine, mirror, wheels
 from benchmarks.commands import BenchError, Runner, need
 from benchmarks.hive import BASE, ROOT
 from benchmarks.results import Measured, Result, compare, document, table
@@ -87,8 +87,8 @@ def export_base(target: Path, log: Path) -> None:
 def bench(options: argparse.Namespace) -> Iterator[Bench]:
     """Set up what all sides share."""
     cache = wheels.cache_directory()
-    with working_directory(keep=options.keep) as work:
-        log = work / "setup.log"
+    with working_directory(keep=options.keep) as place, disk.file_system(place, place / "setup.log") as work:
+        log = place / "setup.log"
         say("gathering wheels")
         wheels.gather(ROOT / "base-images", cache / "wheels", log)
         base = work / "base.tar"

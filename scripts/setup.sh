@@ -18,7 +18,7 @@ BUILD_PACKAGES=(ca-certificates debian-archive-keyring git mmdebstrap runc)
 TEST_PACKAGES=(apache2-utils buildah busybox-static crun docker-registry docker.io faketime gcc libc6-dev openssl
     procps shellcheck skopeo strace umoci xz-utils)
 # shellcheck disable=SC2034
-BENCH_PACKAGES=(buildah docker-registry mmdebstrap skopeo util-linux)
+BENCH_PACKAGES=(buildah docker-registry e2fsprogs mmdebstrap mount skopeo util-linux)
 
 missing_packages() {
     local package
@@ -84,6 +84,8 @@ install_hivebase() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
     # Everything that the package's own build needs is in the lock already, hashes checked.
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+    # pip compiles what it copies, not what it links to; where Python may not write bytecode, each start would compile.
+    .venv/bin/python -m compileall -q src
     rm -f .venv/.installed-*
     touch "$stamp"
 }
