@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hivebase.build.epoch import DEFAULT
+from hivebase.errors import SystemFaultError
 from hivebase.plan.steps import ComposeStep
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Engine:
             return
         stages = [stage for plan in plans if plan.action == "build" for stage in plan.stages]
         self._installing = sum(map(_installs, stages))
+        if self._installing:
+            threading.Thread(target=_find_runtime, name="runtime", daemon=True).start()
         from hivebase.build.begin import begin  # noqa: PLC0415
 
         if self.composer is not None:
@@ -139,6 +142,14 @@ class Engine:
     def close(self) -> None:
         """End what is still going on, and let other processes remove unpacked layers again."""
         self._stack.close()
+
+
+def _find_runtime() -> None:
+    """Ask the runtime for its version, which takes as long as starting it, before there is something to compile."""
+    from hivebase.layers.sandbox import runtime  # noqa: PLC0415
+
+    with suppress(SystemFaultError):  # told to whoever needs it
+        runtime.find()
 
 
 def _installs(stage: StagePlan) -> bool:

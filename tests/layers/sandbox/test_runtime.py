@@ -19,7 +19,7 @@ def path(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     which = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name, path: which(name, path=path.split(":")[0]))
-    runtime._probe.cache_clear()
+    runtime._asked.cache_clear()
 
     def put(name, text):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -27,7 +27,7 @@ def path(tmp_path, monkeypatch):
         return str(tmp_path / name)
 
     yield put
-    runtime._probe.cache_clear()
+    runtime._asked.cache_clear()
 
 
 def test_x14_the_version_is_read(path):
@@ -115,6 +115,6 @@ def test_x14_doctor_lists_what_is_missing(path, monkeypatch):
 @pytest.mark.root
 def test_x14_doctor_is_content_where_steps_run():
     """On a machine that runs the root tests nothing is missing."""
-    runtime._probe.cache_clear()
+    runtime._asked.cache_clear()
 
     assert [check for check in checks() if check.state == "missing"] == []

@@ -106,6 +106,18 @@ def test_the_bytes_depend_on_the_wheel_alone(sandbox):
     assert alone == _compile(sandbox, wanted, *others, most=4)[0]
 
 
+def test_a_large_wheel_is_compiled_in_halves(sandbox):
+    """Each always by itself, and all of it in order; the larger half may be one module."""
+    text = "a = ('one', 'two')\n" * 1000
+    wanted = wheel("x", "1", {f"x/m{number:02}.py": text for number in range(40)})
+    found = _compile(sandbox, wanted)[0]
+    assert list(found) == sorted(found)
+    assert len(found) == 40
+    assert found == _compile(sandbox, wheel("o", "1", {"o.py": text}), wanted, most=1)[-1]
+    one = _compile(sandbox, wheel("y", "1", {"y.py": "b = 1\n" * 100_000}))[0]
+    assert list(one) == [f"{SITE}/y.py"]
+
+
 def test_the_same_wheel_is_compiled_once(sandbox):
     """Whoever asks for it."""
     with Compiler(list, "/usr/bin/python3", sandbox / "wheels", sandbox / "work") as made:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from hivebase.errors import SystemFaultError
 from hivebase.fs import is_machine_fault, system_fault
 
 _INSTALL = "install one: apt-get install runc"
+_ONE = threading.Lock()
 _TIMEOUT = 20.0  # seconds; a runtime that cannot even say its version in that time is broken
 
 # Below the first number a runtime lacks what we ask of it (a umask, ENOSYS for unknown calls). Below the
@@ -117,8 +119,13 @@ def checks() -> list[Check]:
     return [_check_root(), _check_runtime(), _check_overlay(), _check_limits()]
 
 
-@functools.cache
 def _probe(flavour: Literal["runc", "crun"], path: str) -> Runtime | None:
+    with _ONE:  # asking twice at the same time would take twice as long
+        return _asked(flavour, path)
+
+
+@functools.cache
+def _asked(flavour: Literal["runc", "crun"], path: str) -> Runtime | None:
     program = shutil.which(flavour, path=path + ":/usr/sbin:/sbin")
     if program is None:
         return None

@@ -6,18 +6,18 @@ import json
 import os
 import threading
 from concurrent.futures import Future
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hivebase.errors import BuildError, HivebaseError, InterruptedByUserError
 from hivebase.layers.sandbox.mounts import BindMount, FileMount, Tree
 from hivebase.layers.sandbox.run import SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
+from hivebase.layers.wheels import inside
 from hivebase.layers.wheels.layout import shebang
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from hivebase.digest import Digest
     from hivebase.layers.wheels.scheme import Scheme
@@ -137,7 +137,7 @@ class Compiler:
         self._thread.start()
 
     def _run(self, jobs: int) -> None:
-        script = resources.files("hivebase.layers.wheels.inside").joinpath("compile_modules.py").read_bytes()
+        script = Path(inside.__file__).with_name("compile_modules.py").read_bytes()
         error: HivebaseError = BuildError(
             "the interpreter of the image ended before it had compiled everything"
         )

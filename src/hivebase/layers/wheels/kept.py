@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hivebase.layers.wheels.scheme import Scheme
     from hivebase.oci.store import Store
 
-FORMAT = 2
+FORMAT = 3
 """Raise it whenever the same wheels would give other layers."""
 
 _MAGIC = b"hivebase wheel layer 1\n"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hivebase.layers.wheels.scheme import Scheme
     from hivebase.oci.store import Store
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever the same wheel would be compiled to other bytes."""
 
 

@@ -1,8 +1,8 @@
 # Runs inside the sandbox, by the interpreter of the image: compiles the modules of wheels, one process for each wheel.
 #
 # What marshal writes depends on what else the interpreter holds (references to interned names), so each wheel is
-# compiled by a fork of one and the same process, in a fixed order. Lines come in, a number and a job as JSON; the
-# number and how it ended goes out.
+# compiled by a fork of one and the same process, in a fixed order; the second half of a large one by a fork of that.
+# Lines come in, a number and a job as JSON; the number and how it ended goes out.
 from __future__ import annotations
 
 import gc
@@ -14,6 +14,9 @@ import signal
 import sys
 import warnings
 import zipfile
+
+
+LARGE = 1 << 19  # bytes of modules; below it a fork costs more than a second processor gains
 
 
 def modules(job: dict, wheel: zipfile.ZipFile) -> list[tuple[str, str, bool]]:
@@ -34,8 +37,39 @@ def modules(job: dict, wheel: zipfile.ZipFile) -> list[tuple[str, str, bool]]:
 
 
 def compile_wheel(job: dict) -> None:
-    with zipfile.ZipFile(job["wheel"]) as wheel, open(job["out"] + ".tmp", "wb") as out:
-        for path, name, script in modules(job, wheel):
+    with zipfile.ZipFile(job["wheel"]) as wheel:
+        first, second = halves(modules(job, wheel), wheel)
+    helper = 0
+    if second:
+        helper = os.fork()
+        if helper == 0:
+            compile_part(job, second, ".second")
+            return
+    compile_part(job, first, ".tmp")
+    if helper:
+        if os.waitpid(helper, 0)[1] != 0:
+            raise ChildProcessError
+        with open(job["out"] + ".tmp", "ab") as out, open(job["out"] + ".second", "rb") as rest:
+            out.write(rest.read())
+        os.unlink(job["out"] + ".second")
+    os.rename(job["out"] + ".tmp", job["out"])
+
+
+def halves(found: list, wheel: zipfile.ZipFile) -> tuple[list, list]:
+    total = sum(wheel.getinfo(name).file_size for _, name, _ in found)
+    size, at = 0, 0
+    if total < LARGE:
+        return found, []
+    while size < total // 2:
+        size += wheel.getinfo(found[at][1]).file_size
+        at += 1
+    return found[:at], found[at:]
+
+
+def compile_part(job: dict, part: list, suffix: str) -> None:
+    # The file is opened anew: a fork would share its place in it.
+    with zipfile.ZipFile(job["wheel"]) as wheel, open(job["out"] + suffix, "wb") as out:
+        for path, name, script in part:
             source = wheel.read(name)
             if script and source.startswith(b"#!python"):
                 source = job["shebang"].encode("utf-8", "surrogateescape") + source.partition(b"\n")[2]
@@ -47,7 +81,6 @@ def compile_wheel(job: dict) -> None:
             for field in (path.encode("utf-8", "surrogateescape"), bytecode):
                 out.write(len(field).to_bytes(4, "little"))
                 out.write(field)
-    os.rename(job["out"] + ".tmp", job["out"])
 
 
 def serve(most: int) -> None:
