@@ -30,6 +30,7 @@ def sandbox(monkeypatch, tmp_path):
     script = tmp_path / "compile.py"
 
     def run(request, take, cancel, *, on_error, stdin):
+        assert all(path.is_dir() for path in request.mounts[1].source.stack)
         (mount,) = [mount for mount in request.mounts if mount.target.endswith("compile.py")]
         text = mount.content.decode().replace('"/hivebase-bytecode"', repr(str(out)))
         script.write_text(text)

@@ -35,7 +35,7 @@ class Compiler:
         lowers: returns the unpacked layers that hold the interpreter, lowest first; called when the first wheel
             comes.
         binary: absolute path of the interpreter in them.
-        wheels: the directory that all wheel files are in.
+        wheels: the directory that all wheel files are in, or will be; made if it is missing.
         work: an empty directory on the store's file system.
         most: wheels compiled at once; 0 for one per processor.
     """
@@ -142,6 +142,7 @@ class Compiler:
             "the interpreter of the image ended before it had compiled everything"
         )
         try:
+            self._wheels.mkdir(mode=0o700, parents=True, exist_ok=True)  # the first wheel may be on its way
             with os.fdopen(jobs, "rb", buffering=0) as stdin:
                 result = run(
                     SandboxRequest(
