@@ -12,7 +12,9 @@ from tests.registry_simulator import Simulator
 from tests.servers import Authority
 
 from hivebase.oci.store import Store
-from hivebase.registry import Keychain, RegistryClient, RegistrySettings
+from hivebase.registry.client import RegistryClient
+from hivebase.registry.credentials import Keychain
+from hivebase.registry.settings import RegistrySettings
 from hivebase.transport import LIMITS, Transport
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from tests.servers import Authority
 from hivebase.errors import HivebaseError, SystemFaultError
 from hivebase.oci.model import Platform
 from hivebase.reference import Reference
-from hivebase.registry import AuthenticationError, RegistrySettings, RegistryUnreachableError
+from hivebase.registry.auth import AuthenticationError
+from hivebase.registry.errors import RegistryUnreachableError
+from hivebase.registry.settings import RegistrySettings
 from hivebase.transport import LIMITS, HostPolicy, NoAnswerError, RefusedTargetError, Secret
 from hivebase.values import replace
 

@@ -15,10 +15,10 @@ import pytest
 from tests.servers import need
 
 if TYPE_CHECKING:
-    from hivebase.registry import Credential
+    from hivebase.registry.credentials import Credential
 
 from hivebase.errors import SystemFaultError, UsageError
-from hivebase.registry import Keychain
+from hivebase.registry.credentials import Keychain
 
 
 def entry(user: str, password: str = "password-of-{}") -> dict[str, str]:

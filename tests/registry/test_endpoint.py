@@ -14,8 +14,9 @@ from tests.servers import Authority
 from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError, UnreachableError, UsageError
 from hivebase.oci.model import Platform
 from hivebase.reference import Reference
-from hivebase.registry import RegistryClient, RegistrySettings, RegistryUnreachableError
-from hivebase.registry.settings import Mirror
+from hivebase.registry.client import RegistryClient
+from hivebase.registry.errors import RegistryUnreachableError
+from hivebase.registry.settings import Mirror, RegistrySettings
 from hivebase.transport import LIMITS, HostPolicy, Transport
 from hivebase.values import replace
 

@@ -15,7 +15,7 @@ from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError
 from hivebase.oci import model
 from hivebase.oci.model import Platform
 from hivebase.reference import Reference
-from hivebase.registry import RegistryUnreachableError
+from hivebase.registry.errors import RegistryUnreachableError
 from hivebase.transport import LIMITS, RefusedTargetError
 from hivebase.values import replace
 

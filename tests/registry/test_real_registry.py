@@ -16,7 +16,9 @@ from hivebase.oci import model
 from hivebase.oci.model import Platform
 from hivebase.oci.store import Store
 from hivebase.reference import Reference
-from hivebase.registry import AuthenticationError, RegistrySettings, RegistryUnreachableError
+from hivebase.registry.auth import AuthenticationError
+from hivebase.registry.errors import RegistryUnreachableError
+from hivebase.registry.settings import RegistrySettings
 from hivebase.transport import HostPolicy
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from hivebase.errors import UsageError
-from hivebase.registry import RegistrySettings
-from hivebase.registry.settings import Mirror, connected_host
+from hivebase.registry.settings import Mirror, RegistrySettings, connected_host
 from hivebase.transport import HostPolicy
 
 TEXT = """

@@ -14,22 +14,3 @@
 `errors`           the error that lets a build use a stand-in
 =================  ==================================================================
 """
-
-from __future__ import annotations
-
-from hivebase.registry.auth import AuthenticationError
-from hivebase.registry.client import RegistryClient
-from hivebase.registry.credentials import Credential, Keychain
-from hivebase.registry.errors import RegistryUnreachableError
-from hivebase.registry.resolve import Resolved
-from hivebase.registry.settings import RegistrySettings
-
-__all__ = [
-    "AuthenticationError",
-    "Credential",
-    "Keychain",
-    "RegistryClient",
-    "RegistrySettings",
-    "RegistryUnreachableError",
-    "Resolved",
-]
