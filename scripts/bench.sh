@@ -14,6 +14,7 @@ esac
 [ "$(id -u)" -eq 0 ] || die "the builders mount file systems and start containers, so they need root"
 install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 install_hivebase main
+# What was edited since the installation, which compiled everything.
 .venv/bin/python -m compileall -q src
 # It brings the image on which everybody builds.
 .venv/bin/hivebase build --quiet python-ml-base

@@ -194,7 +194,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from hivebase.errors import SystemFaultError
 from hivebase.oci.store import Store
-from hivebase.locks import FileLock
 store = Store.open(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 barrier = threading.Barrier(60)

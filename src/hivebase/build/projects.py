@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +16,7 @@ from hivebase.layers.layer import Layer
 from hivebase.layers.sandbox.mounts import FileMount
 from hivebase.layers.sandbox.run import SandboxRequest, run
 from hivebase.layers.sandbox.spec import Process
+from hivebase.layers.wheels import inside
 from hivebase.layers.wheels.keep import keep
 from hivebase.layers.wheels.probe import NotComposableError
 from hivebase.oci.model import Descriptor  # noqa: TC001 -- msgspec reads it at run time
@@ -162,7 +162,7 @@ class Projects:
         editable: bool,
         isolated: bool,
     ) -> BuiltProject:
-        script = resources.files("hivebase.layers.wheels.inside").joinpath("build_project.py").read_bytes()
+        script = inside.program("build_project.py")
         told: list[bytes] = []
         kind, sharing = "editable" if editable else "wheel", "isolated" if isolated else "shared"
         lowers = [

@@ -6,7 +6,6 @@ import json
 import os
 import threading
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hivebase.errors import BuildError, HivebaseError, InterruptedByUserError
@@ -18,6 +17,7 @@ from hivebase.layers.wheels.layout import shebang
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from hivebase.digest import Digest
     from hivebase.layers.wheels.scheme import Scheme
@@ -32,8 +32,8 @@ class Compiler:
     The sandbox has no network, and sees nothing but the layers and the directory of wheels.
 
     Args:
-        lowers: returns the unpacked layers that hold the interpreter, lowest first; called when the first wheel
-            comes.
+        lowers: returns the unpacked layers that hold the interpreter, lowest first; called when the
+            sandbox starts.
         binary: absolute path of the interpreter in them.
         wheels: the directory that all wheel files are in, or will be; made if it is missing.
         work: an empty directory on the store's file system.
@@ -137,13 +137,15 @@ class Compiler:
         self._thread.start()
 
     def _run(self, jobs: int) -> None:
-        script = Path(inside.__file__).with_name("compile_modules.py").read_bytes()
+        script = inside.program("compile_modules.py")
         error: HivebaseError = BuildError(
             "the interpreter of the image ended before it had compiled everything"
         )
         try:
-            self._wheels.mkdir(mode=0o700, parents=True, exist_ok=True)  # the first wheel may be on its way
             with os.fdopen(jobs, "rb", buffering=0) as stdin:
+                self._wheels.mkdir(
+                    mode=0o700, parents=True, exist_ok=True
+                )  # the first wheel may be on its way
                 result = run(
                     SandboxRequest(
                         lowers=self._lowers(),
