@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -17,10 +18,18 @@ def command(path: Path, reference: str) -> None:
 
     FILE is an OCI archive, a docker-archive or a plain tar of a root file system; DIR is an OCI image layout.
     """
-    from hivebase.oci.archive import import_path  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.build.pythons import site_of  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.errors import HivebaseError  # noqa: PLC0415
+    from hivebase.layers.indexed_cache import Indexes  # noqa: PLC0415
+    from hivebase.oci.archive import import_path  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
     from hivebase.reference import Reference  # noqa: PLC0415
 
     ref = Reference.parse(reference).shortest
-    descriptor = import_path(Store.open(), path, ref)
+    store = Store.open()
+    descriptor = import_path(store, path, ref)
+    # What every build on this image asks of it is found out while its bytes are still in memory. The image is here
+    # whatever comes of it: a build on layers that cannot be read says so itself.
+    with contextlib.suppress(HivebaseError):
+        site_of(store, Indexes(store), store.image(ref))
     emit(f"{ref}@{descriptor.digest}")
