@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hivebase.build.bases import Base
+    from hivebase.build.engines.order import Made
     from hivebase.build.scheduler import Outcome
     from hivebase.build.stage import Doer
     from hivebase.layers.indexed_cache import Indexes
     from hivebase.oci.model import Descriptor
-    from hivebase.oci.store import Store
+    from hivebase.oci.store import Image, Store
     from hivebase.plan.steps import ImagePlan, Reason, StagePlan
 
 Status = Literal["built", "cached", "failed", "skipped"]
@@ -80,6 +81,7 @@ class Execution(msgspec.Struct):
         bases: external images by their name in ``StagePlan.needs_external``.
         forced: images whose steps are all done again.
         budgets: the most layers of an image, by name; Docker's limit where none is given.
+        whole: builds an image as a whole, instead of ``engine``, on images that the second argument returns.
     """
 
     store: Store
@@ -91,6 +93,8 @@ class Execution(msgspec.Struct):
     forced: frozenset[str]
     listener: Listener = silent
     budgets: Mapping[str, int] = {}
+    whole: Callable[[ImagePlan, Callable[[ImageSource], Image]], Made] | None = None
+    _foreign: dict[str, Made] = {}
     _started: dict[str, float] = {}
     _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = {}
 
@@ -123,12 +127,15 @@ class Execution(msgspec.Struct):
             return
         by_index = {stage.index: stage for stage in plan.stages}
         final = plan.stages[-1]
-        for stage in plan.stages:
+        top = _stage(plan.name, final.index)
+        if self.whole is not None:
+            parents = {_last(name) for stage in plan.stages for name in stage.needs_images}
+            yield top, Job(sorted(parents), self._whole_job(plan, self.whole))
+        for stage in plan.stages if self.whole is None else ():
             needs = [_stage(plan.name, index) for index in stage.needs] + [
                 _last(name) for name in stage.needs_images
             ]
             yield _stage(plan.name, stage.index), Job(needs, self._stage_job(plan, stage))
-        top = _stage(plan.name, final.index)
 
         def publish_it(results: Mapping[str, Built]) -> Built:
             if cancel.is_set():
@@ -184,6 +191,21 @@ class Execution(msgspec.Struct):
 
         return run
 
+    def _whole_job(
+        self, plan: ImagePlan, build: Callable[[ImagePlan, Callable[[ImageSource], Image]], Made]
+    ) -> Callable[[Mapping[str, Built]], Built]:
+        def find(source: ImageSource) -> Image:
+            if source.kind == "external":
+                return self.bases[source.ref].image
+            return self.store.image(self._digest(source.ref))
+
+        def run(_results: Mapping[str, Built]) -> Built:
+            self._started.setdefault(plan.name, time.monotonic())
+            made = self._foreign[plan.name] = build(plan, find)
+            return Built.of_image(made.image)
+
+        return run
+
     def _publish(self, plan: ImagePlan, stages: Mapping[int, StagePlan], built: Built) -> Built:
         refuse_too_many(plan, built, self.budgets.get(plan.name, MAX_LAYERS))
         names = stand_ins(self.store, lambda: self.engine.indexes, built)
@@ -194,6 +216,7 @@ class Execution(msgspec.Struct):
             base=self._base(plan, stages),
             epoch=self.epoch,
             stand_ins=names,
+            start=self._foreign[plan.name].config if plan.name in self._foreign else None,
         )
         ref = self.refs[plan.name]
         parents = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hivebase.build.stage import Built
+    from hivebase.oci.model import ImageConfig
     from hivebase.oci.store import Store
     from hivebase.plan.steps import ImagePlan
 
@@ -49,7 +50,7 @@ def refuse_too_many(plan: ImagePlan, built: Built, budget: int) -> None:
         )
 
 
-def finish(
+def finish(  # noqa: PLR0913 -- each under its name
     store: Store,
     plan: ImagePlan,
     built: Built,
@@ -57,6 +58,7 @@ def finish(
     base: tuple[str, str],
     epoch: int,
     stand_ins: Sequence[str],
+    start: ImageConfig | None = None,
 ) -> Descriptor:
     """Write configuration and manifest of a finished image to the store; nothing is tagged yet.
 
@@ -67,8 +69,9 @@ def finish(
         base: reference and digest of what the image stands on; empty for an image from scratch.
         epoch: the instant of the build.
         stand_ins: names for the label.
+        start: the configuration, where another engine made it; else the plan's.
     """
-    start = plan.stages[-1].config
+    start = start or plan.stages[-1].config
     labels = {name: value for name, value in start.config.labels.items() if name != STAND_INS}
     if stand_ins:
         labels[STAND_INS] = ",".join(stand_ins)

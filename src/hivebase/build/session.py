@@ -38,14 +38,15 @@ from hivebase.reference import Reference
 from hivebase.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from hivebase.build.engines.foreign import EngineName, ForeignEngine
     from hivebase.build.execute import ImageResult
     from hivebase.build.wheel_source import WheelSource
     from hivebase.build.workspace import Workspace
     from hivebase.layers.fetch import RemoteFiles
     from hivebase.oci.model import Descriptor, Platform
-    from hivebase.oci.store import Store
+    from hivebase.oci.store import Image, Store
     from hivebase.plan.hive import HiveImage
     from hivebase.plan.lockfile import HiveLock
     from hivebase.plan.pythons import Python
@@ -67,6 +68,7 @@ class Options:
         secrets: for mounts of that type.
         allow_insecure: let ``RUN --security=insecure`` run.
         compose: compose installations of wheels where that can be done.
+        engine: what builds.
     """
 
     images: Sequence[str] = ()
@@ -78,6 +80,7 @@ class Options:
     secrets: Secrets = field(default_factory=Secrets)
     allow_insecure: bool = False
     compose: bool = True
+    engine: EngineName = "embedded"
 
 
 class Session:
@@ -178,7 +181,7 @@ class Session:
         # From here on: what is found now must still be there when it is built on (fault S-5).
         self._stack.enter_context(self.store.lease())
         self._find_bases(online=True)
-        if self._make_wheels is not None and self.options.compose:
+        if self._make_wheels is not None and self.options.compose and self.options.engine == "embedded":
             pythons = [python for base in self._bases.values() if (python := self._site(base).python)]
             self._wheels = self._stack.enter_context(self._make_wheels(pythons))
         plans = self._planned()
@@ -211,6 +214,7 @@ class Session:
             self.options.allow_insecure,
         )
         forced = {item.name for item in plans if any(reason.code == "FORCED" for reason in item.reasons)}
+        foreign = self.foreign(self.options.engine, forced) if self.options.engine != "embedded" else None
         execution = Execution(
             self.store,
             engine,
@@ -221,12 +225,47 @@ class Session:
             frozenset(forced),
             self.listener,
             self._budgets(plans),
+            foreign.build if foreign is not None else None,
         )
-        with closing(engine), self.store.lease():
+        with ExitStack() as stack:
+            stack.enter_context(closing(engine))
+            stack.enter_context(self.store.lease())
+            if foreign is not None:
+                stack.enter_context(closing(foreign))
+                foreign.check(plans)
             engine.begin(plans, self._bases)
             results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
         self._remember_hashes()
         return results
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The images that were asked for by name; none when all were."""
+        return tuple(self.workspace.hive.image(name).name for name in self._names)
+
+    def base(self, key: str) -> Image:
+        """Return an external image by its name in ``StagePlan.needs_external``, once a plan was prepared."""
+        return self._bases[key].image
+
+    def foreign(self, name: EngineName, forced: Collection[str] = ()) -> ForeignEngine:
+        """Return an engine that is not ours, for the images of this session.
+
+        Raises:
+            SystemFaultError: it is not installed, or does not answer.
+            UsageError: it cannot be given what this machine's package settings need.
+        """
+        from hivebase.build.engines.foreign import ForeignEngine  # noqa: PLC0415 -- seldom used
+
+        return ForeignEngine(
+            name,
+            self.store,
+            self.workspace,
+            self._inputs(),
+            self.options.secrets,
+            self.listener,
+            self.cancel,
+            forced,
+        )
 
     def close(self) -> None:
         """Close contexts and let other processes remove unpacked layers again."""

@@ -28,6 +28,7 @@ VERBS = {
     "order": "Show the layers of an image in their order, and what each costs.",
     "run": "Run a command in an image.",
     "test": "Run the contract tests of images.",
+    "verify": "Show that another engine builds the same image.",
     "export": "Write an image to a file.",
     "import": "Read an image from a file.",
     "load": "Load an image into docker or podman.",

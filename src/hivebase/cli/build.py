@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hivebase.build.bases import BaseMode
+    from hivebase.build.engines.foreign import EngineName
     from hivebase.build.execute import ImageResult
     from hivebase.build.session import Session
     from hivebase.plan.steps import ImagePlan
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
     "--secret", "secrets", multiple=True, metavar="id=ID[,src=FILE|,env=NAME]", help="Give a secret to RUN."
 )
 @click.option("--ssh", "agents", multiple=True, metavar="ID[=SOCKET]", help="Give an SSH agent to RUN.")
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "docker", "buildah"]),
+    default="embedded",
+    show_default=True,
+    help="What builds: hivebase itself, or Docker (BuildKit) or buildah of this machine.",
+)
 @click.option("--no-compose", is_flag=True, help="Run all installations of Python packages; compose none.")
 @click.option("--allow-insecure", is_flag=True, help="Let RUN --security=insecure run.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be built.")
@@ -65,6 +73,7 @@ def command(directory: str, /, **words: Any) -> int:
         secrets=parse_secrets(words["secrets"], words["agents"]),
         allow_insecure=words["allow_insecure"],
         compose=not words["no_compose"],
+        engine=cast("EngineName", words["engine"]),
     )
     _second_interrupt_kills()
     with (

@@ -1,0 +1,139 @@
+"""buildah, through its command line, in the storage that its user has."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+from hivebase.build.engines.adopt import adopt
+from hivebase.build.engines.commands import Command
+from hivebase.build.engines.names import BorrowedNames
+from hivebase.build.scratch import scratch
+from hivebase.digest import Digest
+from hivebase.errors import SystemFaultError
+from hivebase.oci.archive import export_docker
+from hivebase.progress import Event
+from hivebase.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hivebase.build.engines.order import Made, Order, Read
+    from hivebase.build.engines.settings import HostSettings
+    from hivebase.oci.store import Image, Store
+    from hivebase.progress import Listener
+
+# Nothing comes from outside: what is read are files that we wrote and images that were built here.
+_POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
+
+
+class Buildah:
+    """A foreign engine (:class:`~hivebase.build.engines.order.Builder`).
+
+    Args:
+        store: where images come from and go to.
+        settings: lent to what is handed over.
+        environ: of the user: where the program and its storage are.
+        cancel: ends what is running.
+
+    Raises:
+        SystemFaultError: there is no buildah, or its storage cannot be used.
+    """
+
+    name = "buildah"
+
+    def __init__(
+        self, store: Store, settings: HostSettings, environ: Mapping[str, str], cancel: threading.Event
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        program = shutil.which("buildah", path=environ.get("PATH"))
+        if program is None:
+            raise SystemFaultError("buildah is not installed", hint="apt-get install buildah")
+        self._command = Command((program,), {**environ, "LC_ALL": "C.UTF-8"}, cancel)
+        # "buildah version 1.28.2 (image-spec …)"
+        self.version = self._command.output("--version").split()[2]
+        self._images = _BuildahImages(self._command)
+        self._names = BorrowedNames(self._images)
+        self._lock = threading.Lock()
+        self._made: dict[str, str] = {}
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"buildah {self.version}"
+
+    def build(self, order: Order, listener: Listener, /) -> Made:
+        """See :class:`~hivebase.build.engines.order.Builder`."""
+        target = _local(order.ref)
+        with scratch(self._store) as work:
+            policy = work / "policy.json"
+            policy.write_text(_POLICY)
+            with self._lock:
+                for read in order.reads:
+                    self._hand_over(read, work, policy)
+                self._names.remember(target)
+            # The format of Docker, because OCI has no place for HEALTHCHECK, SHELL and ONBUILD.
+            words: list[str | Path] = ["bud", "--format", "docker", "--layers", "--isolation", "chroot"]
+            words += ["--network", "host", "--pull-never", "--signature-policy", policy, "--tag", target]
+            words += [*order.words(work), order.context]
+            self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
+            saved = work / "saved.tar"
+            archive = f"docker-archive:{saved}"
+            self._command.run("push", "--quiet", "--signature-policy", policy, target, archive)
+            self._made[order.name] = self._images.find(target)
+            return adopt(self._store, saved, order, self._settings, self.title)
+
+    def close(self) -> None:
+        """Let every name in the storage mean what it meant before."""
+        self._names.put_back()
+
+    def _hand_over(self, read: Read, work: Path, policy: Path) -> None:
+        if "@" in read.written:
+            return
+        made = self._made.get(read.name) if read.name else None
+        name = _local(read.written)
+        if made is None:
+            image = self._settings.put_on(read.image) if read.base else read.image
+            made = self._load(image, name, work, policy)
+        self._names.give(made, name)
+
+    def _load(self, image: Image, name: str, work: Path, policy: Path) -> str:
+        """Return the id of ``image`` in the storage."""
+        wanted = str(Digest.parse(image.manifest.config.digest).hex)
+        if self._images.find(wanted):
+            return wanted
+        self._names.remember(name)
+        archive = work / "image.tar"
+        export_docker(self._store, image, name, archive)
+        self._command.run("pull", "--quiet", "--signature-policy", policy, f"docker-archive:{archive}")
+        archive.unlink()
+        return self._images.find(wanted) or self._images.find(name)
+
+
+class _BuildahImages:
+    """The images of the storage."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+
+    def find(self, name: str, /) -> str:
+        done = self._command.attempt("inspect", "--type", "image", name)
+        if done.returncode != 0:
+            return ""
+        return str(json.loads(done.stdout).get("FromImageID", ""))
+
+    def tag(self, image: str, name: str, /) -> None:
+        self._command.output("tag", image, name)
+
+    def untag(self, name: str, /) -> None:
+        self._command.output("rmi", name)
+
+
+def _local(written: str) -> str:
+    """Return the name under which buildah keeps and finds a reference without asking a registry."""
+    reference = Reference.parse(written)
+    return reference.familiar if reference.registry else f"localhost/{reference.familiar}"

@@ -1,0 +1,158 @@
+"""Docker with BuildKit, through its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hivebase.build.engines.adopt import adopt
+from hivebase.build.engines.commands import Command
+from hivebase.build.engines.names import BorrowedNames
+from hivebase.build.scratch import scratch
+from hivebase.errors import SystemFaultError
+from hivebase.oci.archive import export_docker
+from hivebase.progress import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hivebase.build.engines.order import Made, Order, Read
+    from hivebase.build.engines.settings import HostSettings
+    from hivebase.oci.store import Image, Store
+    from hivebase.progress import Listener
+
+_PLUGIN = 23
+"""Major version of the client from which BuildKit needs the buildx plugin."""
+
+
+class Docker:
+    """A foreign engine (:class:`~hivebase.build.engines.order.Builder`).
+
+    Args:
+        store: where images come from and go to.
+        settings: lent to what is handed over.
+        environ: of the user: where the client and its daemon are.
+        cancel: ends what is running.
+
+    Raises:
+        SystemFaultError: there is no client that can build, or no daemon answers.
+    """
+
+    name = "docker"
+
+    def __init__(
+        self, store: Store, settings: HostSettings, environ: Mapping[str, str], cancel: threading.Event
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        env = {**environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain", "LC_ALL": "C.UTF-8"}
+        self._command = _client(env, cancel)
+        self.version = _server(self._command)
+        self._images = _DockerImages(self._command)
+        self._names = BorrowedNames(self._images)
+        self._lock = threading.Lock()
+        self._made: dict[str, str] = {}  # ids of what was built in this run, by name in the hive
+
+    @property
+    def title(self) -> str:
+        """Name and version of the daemon."""
+        return f"Docker {self.version}"
+
+    def build(self, order: Order, listener: Listener, /) -> Made:
+        """See :class:`~hivebase.build.engines.order.Builder`."""
+        with scratch(self._store) as work:
+            with self._lock:
+                for read in order.reads:
+                    self._hand_over(read, work)
+                self._names.remember(order.ref)
+            words = ["build", "--network=host", "--tag", order.ref, *order.words(work), order.context]
+            self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
+            saved = work / "saved.tar"
+            self._command.run("save", order.ref, stdout=saved)
+            self._made[order.name] = self._images.find(order.ref)
+            return adopt(self._store, saved, order, self._settings, self.title)
+
+    def close(self) -> None:
+        """Let every name in the daemon mean what it meant before."""
+        self._names.put_back()
+
+    def _hand_over(self, read: Read, work: Path) -> None:
+        if "@" in read.written:
+            return  # by digest, which no local name can have: the daemon has it or fetches it
+        made = self._made.get(read.name) if read.name else None
+        if made is None:
+            image = self._settings.put_on(read.image) if read.base else read.image
+            made = self._load(image, read.written, work)
+        self._names.give(made, read.written)
+
+    def _load(self, image: Image, name: str, work: Path) -> str:
+        """Return the id of ``image`` in the daemon."""
+        wanted = image.manifest.config.digest
+        if self._images.find(wanted):
+            return wanted
+        self._names.remember(name)
+        archive = work / "image.tar"
+        export_docker(self._store, image, name, archive)
+        self._command.run("load", "--quiet", "--input", archive)
+        archive.unlink()
+        # A daemon with containerd's store calls it by another digest.
+        return self._images.find(wanted) or self._images.find(name)
+
+
+class _DockerImages:
+    """The daemon's images; their ids are the digests of their configurations."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+
+    def find(self, name: str, /) -> str:
+        done = self._command.attempt("image", "inspect", "--format", "{{.Id}}", name)
+        if done.returncode == 0:
+            return done.stdout.decode().strip()
+        why = done.stderr.decode("utf-8", "replace")
+        if "o such image" in why:
+            return ""
+        raise SystemFaultError("Docker's daemon does not answer", why=why.strip()[-300:])
+
+    def tag(self, image: str, name: str, /) -> None:
+        self._command.output("tag", image, name)
+
+    def untag(self, name: str, /) -> None:
+        self._command.output("image", "rm", "--no-prune", name)
+
+
+def _client(env: Mapping[str, str], cancel: threading.Event) -> Command:
+    """Return the first client on the path that builds with BuildKit."""
+    why = "there is none on the path"
+    for program in _programs("docker", env):
+        command = Command((str(program),), env, cancel)
+        printed = command.attempt("--version").stdout.decode("utf-8", "replace")
+        major = next((word for word in printed.replace(",", " ").split() if word[:1].isdigit()), "0")
+        if int(major.split(".")[0]) < _PLUGIN or command.attempt("buildx", "version").returncode == 0:
+            return command
+        why = f"{program} lacks the buildx plugin"
+    raise SystemFaultError(
+        "no Docker client can build", why=why, hint="apt-get install docker.io, or install the buildx plugin"
+    )
+
+
+def _programs(name: str, env: Mapping[str, str]) -> Iterator[Path]:
+    for directory in env.get("PATH", os.defpath).split(os.pathsep):
+        path = Path(directory or ".") / name
+        if path.is_file() and os.access(path, os.X_OK):
+            yield path
+
+
+def _server(command: Command) -> str:
+    done = command.attempt("version", "--format", "{{json .Server}}")
+    try:
+        document = json.loads(done.stdout)
+        return str(document["Version"]).partition("+")[0]
+    except (ValueError, KeyError, TypeError):
+        why = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise SystemFaultError(
+            "Docker's daemon does not answer", why=why, hint="start it, or set DOCKER_HOST"
+        ) from None

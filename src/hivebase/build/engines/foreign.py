@@ -1,0 +1,127 @@
+"""A foreign engine for one session: chosen by name, held against the plan, and given its orders."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal, get_args
+
+from hivebase.build.engines.features import refuse_unable
+from hivebase.build.engines.order import Order, Read, images_read
+from hivebase.build.engines.settings import HostSettings
+from hivebase.build.epoch import DEFAULT
+from hivebase.errors import UsageError
+from hivebase.layers.sandbox import host
+from hivebase.plan.build_args import declared_args
+from hivebase.progress import Event
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Collection, Sequence
+
+    from hivebase.build.engines.order import Builder, Made
+    from hivebase.build.secrets import Secrets
+    from hivebase.build.workspace import Workspace
+    from hivebase.oci.store import Image, Store
+    from hivebase.plan.planner import PlanInputs
+    from hivebase.plan.steps import ImagePlan, ImageSource
+    from hivebase.progress import Listener
+
+EngineName = Literal["embedded", "docker", "buildah"]
+"""What builds: our own, or one of those that are on this machine."""
+
+ENGINES: tuple[str, ...] = get_args(EngineName)
+
+
+class ForeignEngine:
+    """Close it after use.
+
+    Args:
+        name: which.
+        store: where images come from and go to.
+        workspace: the hive.
+        inputs: of the plan; its args are given on.
+        secrets: for mounts of that type.
+        listener: told of the engine's output.
+        cancel: ends what is running.
+        forced: images that are built without the engine's cache.
+
+    Raises:
+        SystemFaultError: the engine is not installed, or does not answer.
+        UsageError: it cannot be given what this machine's package settings need.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- what reaches outside is passed in
+        self,
+        name: EngineName,
+        store: Store,
+        workspace: Workspace,
+        inputs: PlanInputs,
+        secrets: Secrets,
+        listener: Listener,
+        cancel: threading.Event,
+        forced: Collection[str] = (),
+    ) -> None:
+        self._workspace = workspace
+        self._inputs = inputs
+        self._secrets = secrets
+        self._listener = listener
+        self._forced = forced
+        settings = HostSettings(store, host.collect(os.environ), DEFAULT)
+        if settings.left_out:
+            told = (
+                f"{name} cannot be shown {', '.join(settings.left_out)}: packages come from the other indexes"
+            )
+            listener(Event(name, "note", told))
+        if name == "docker":
+            from hivebase.build.engines.docker import Docker  # noqa: PLC0415 -- one of them is used
+
+            self._builder: Builder = Docker(store, settings, os.environ, cancel)
+        elif name == "buildah":
+            from hivebase.build.engines.buildah import Buildah  # noqa: PLC0415
+
+            self._builder = Buildah(store, settings, os.environ, cancel)
+        else:
+            raise UsageError(f"not a foreign engine: {name!r}")
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return self._builder.title
+
+    def check(self, plans: Sequence[ImagePlan]) -> None:
+        """Make sure that the engine can do all that is to be built.
+
+        Raises:
+            DockerfileError: it cannot.
+        """
+        images = [self._workspace.hive.image(plan.name) for plan in plans if plan.action == "build"]
+        refuse_unable(self._builder.name, self._builder.version, [image.parsed() for image in images])
+
+    def build(self, plan: ImagePlan, find: Callable[[ImageSource], Image]) -> Made:
+        """Build one image on those that ``find`` returns.
+
+        Raises:
+            BuildError: a step failed.
+            SystemFaultError: the engine does not answer.
+            InterruptedByUserError: the build was stopped.
+        """
+        image = self._workspace.hive.image(plan.name)
+        reads = [
+            Read(source.written, find(source), source.ref if source.kind == "image" else "", base)
+            for source, base in images_read(plan)
+        ]
+        order = Order(
+            plan.name,
+            self._workspace.hive.reference(plan.name),
+            self._workspace.dockerfile(image),
+            self._workspace.context(image),
+            declared_args(self._workspace.hive, image, self._inputs),
+            tuple(reads),
+            self._secrets,
+            plan.name not in self._forced,
+        )
+        return self._builder.build(order, self._listener)
+
+    def close(self) -> None:
+        """Put back what names in the engine meant before."""
+        self._builder.close()

@@ -1,0 +1,71 @@
+"""Names in another builder's store, borrowed for the length of a build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Images(Protocol):
+    """The images of another builder, by name."""
+
+    def find(self, name: str, /) -> str:
+        """Return the id of the image called ``name``, or an empty text."""
+
+    def tag(self, image: str, name: str, /) -> None:
+        """Give the image with this id a name."""
+
+    def untag(self, name: str, /) -> None:
+        """Take a name away."""
+
+
+class BorrowedNames:
+    """Gives images the names that a Dockerfile reads them by, and puts back what these names meant before.
+
+    Args:
+        images: of the builder.
+    """
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+        self._before: dict[str, str] = {}
+
+    @property
+    def before(self) -> Mapping[str, str]:
+        """What each borrowed name meant: an id, or empty for nothing."""
+        return self._before
+
+    def remember(self, name: str) -> str:
+        """Take note of what ``name`` means before it is given to something else; return what it means now.
+
+        Raises:
+            SystemFaultError: the builder does not answer.
+        """
+        now = self._images.find(name)
+        self._before.setdefault(name, now)
+        return now
+
+    def give(self, image: str, name: str) -> None:
+        """Let ``name`` mean the image with this id.
+
+        Raises:
+            SystemFaultError: the builder does not answer, or has no such image.
+        """
+        if self.remember(name) != image:
+            self._images.tag(image, name)
+
+    def put_back(self) -> None:
+        """Let every name mean what it meant.
+
+        Raises:
+            SystemFaultError: the builder does not answer.
+        """
+        for name, before in self._before.items():
+            now = self._images.find(name)
+            if before and now != before:
+                self._images.tag(before, name)
+            elif not before and now:
+                self._images.untag(name)
+        self._before.clear()

@@ -1,0 +1,110 @@
+"""Foreign engines of this machine, each with a store of its own, and a small hive."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.hives import BASE, TestHive
+from tests.servers import dockerd, need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SETTINGS = """
+[hive]
+name = "team"
+version = "1.2.3"
+[[group]]
+path = "images"
+context = "context"
+"""
+IMAGES = {
+    "parent": f"""
+        FROM {BASE}
+        RUN mkdir /opt && echo parent > /opt/parent && chmod 640 /opt/parent && chown 5:6 /opt/parent
+        ENV FROM_PARENT=yes
+        USER app
+        """,
+    "child": """
+        ARG VERSION
+        FROM team/parent:1.2.3
+        ARG VERSION
+        LABEL version=$VERSION
+        COPY --chown=app:extra greeting /opt/greeting
+        USER 0
+        RUN rm /opt/parent && ln -s greeting /opt/link && id -u > /opt/user
+        CMD ["cat", "/opt/greeting"]
+        """,
+    "grandchild": f"""
+        FROM {BASE} AS tools
+        RUN echo tool > /tool && ln /tool /tool2
+        FROM team/child:1.2.3
+        COPY --from=tools /tool /tool2 /tools/
+        COPY --from=team/parent:1.2.3 /opt /parents
+        RUN --mount=type=secret,id=token wc -c < /run/secrets/token > /length
+        RUN --mount=from=tools,target=/t cat /t/tool > /mounted
+        WORKDIR /w/x
+        """,
+}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One foreign engine.
+
+    Attributes:
+        name: for ``--engine``.
+        env: with which it is found.
+        listing: prints the names of all images in its store.
+    """
+
+    name: str
+    env: dict[str, str]
+    listing: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        """Return the names of the images in its store."""
+        done = subprocess.run(
+            self.listing, env={**os.environ, **self.env}, capture_output=True, text=True, check=True
+        )
+        return sorted(line for line in done.stdout.split() if "<none>" not in line)
+
+
+@pytest.fixture(scope="module", params=["docker", "buildah"])
+def engine(request, tmp_path_factory) -> Iterator[Engine]:
+    """Docker 20.10 and buildah, from Debian's packages."""
+    root: Path = tmp_path_factory.mktemp("engine")
+    if request.param == "docker":
+        with dockerd(root) as address:
+            path = f"/usr/bin:{os.environ['PATH']}"
+            shown = ("/usr/bin/docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+            yield Engine("docker", {"DOCKER_HOST": address, "PATH": path}, shown)
+    else:
+        need("buildah")
+        storage = root / "storage.conf"
+        storage.write_text(
+            f'[storage]\ndriver = "overlay"\nrunroot = "{root}/run"\ngraphroot = "{root}/graph"\n'
+            '[storage.options.overlay]\nskip_mount_home = "true"\n'
+        )
+        listing = ("buildah", "images", "--format", "{{.Name}}:{{.Tag}}")
+        yield Engine("buildah", {"CONTAINERS_STORAGE_CONF": str(storage)}, listing)
+
+
+@pytest.fixture
+def hive(tmp_path, busybox_file, engine) -> TestHive:
+    """Three images, one upon the other."""
+    made = TestHive(tmp_path / "hive", tmp_path / "store", dict(engine.env))
+    made.write({"hivebase.toml": SETTINGS, "context/greeting": "hello\n"})
+    made.write({f"images/{name}/Dockerfile": _plain(text) for name, text in IMAGES.items()})
+    (tmp_path / "token").write_text("secret-of-a-test")
+    made.run("import", str(busybox_file), BASE)
+    return made
+
+
+def _plain(text: str) -> str:
+    return "".join(f"{line.strip()}\n" for line in text.strip().splitlines())

@@ -1,0 +1,89 @@
+"""The base images of this repository, built by hivebase and by other engines, and compared: a program.
+
+::
+
+    python -m tests.equivalence.hive_images docker-26.1 docker-20.10 buildah    # all three, composed
+    python -m tests.equivalence.hive_images --no-compose docker-26.1            # our installations run as well
+
+It ends with 1 where an image differs in what is not allowed to differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.docker_host import current_dockerd
+from tests.servers import dockerd
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENGINES = ("docker-26.1", "docker-20.10", "buildah")
+
+
+def main() -> int:
+    """Compare with the engines on the command line."""
+    parser = argparse.ArgumentParser(prog="tests.equivalence.hive_images")
+    parser.add_argument("engines", nargs="*", choices=[*ENGINES, []], default=list(ENGINES))
+    parser.add_argument("--no-compose", action="store_true", help="run all installations on our side as well")
+    parser.add_argument("--work", type=Path, help="a directory with much space; a temporary one if not given")
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory(
+        prefix="equivalence-", dir=words.work, ignore_cleanup_errors=True
+    ) as home:
+        work = Path(home)
+        # A clone, because the daemon in its own root sees this directory alone.
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(work / "hive")], check=True)
+        return max([_compare(work, engine, no_compose=words.no_compose) for engine in words.engines])
+
+
+def _compare(work: Path, engine: str, *, no_compose: bool) -> int:
+    (work / engine).mkdir()
+    with ExitStack() as stack:
+        env = {**os.environ, "HIVEBASE_STORE": str(work / "store")}
+        if engine == "docker-26.1":
+            client, client_env = stack.enter_context(current_dockerd(work))
+            env |= _wrapper(work / engine, client, client_env)
+        elif engine == "docker-20.10":
+            address = stack.enter_context(dockerd(work / engine))
+            env |= {"DOCKER_HOST": address, "PATH": f"/usr/bin:{env['PATH']}"}
+        else:
+            storage = work / engine / "storage.conf"
+            storage.write_text(
+                f'[storage]\ndriver = "overlay"\nrunroot = "{work}/{engine}/run"\ngraphroot = "{work}/{engine}/graph"\n'
+                '[storage.options.overlay]\nskip_mount_home = "true"\n'
+            )
+            env["CONTAINERS_STORAGE_CONF"] = str(storage)
+        command = [sys.executable, "-m", "hivebase", "-C", str(work / "hive"), "verify", "--group", "base-images"]
+        command += ["--against", engine.partition("-")[0], *(["--no-compose"] if no_compose else [])]
+        _say(f"==> {engine}{', nothing composed' if no_compose else ''}")
+        since = time.monotonic()
+        code = subprocess.run(command, env=env, check=False).returncode
+        _say(f"==> {engine}: exit code {code} after {time.monotonic() - since:.0f} s")
+        return code
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _wrapper(directory: Path, client: list[str], env: dict[str, str]) -> dict[str, str]:
+    """Make a ``docker`` that runs the client beside its daemon; return the variables with which it is found."""
+    script = directory / "docker"
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
+    script.write_text(
+        f'#!/bin/sh\nexec env {assignments} DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain {shlex.join(client)} "$@"\n'
+    )
+    script.chmod(0o755)
+    return {"PATH": f"{directory}:{os.environ['PATH']}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
