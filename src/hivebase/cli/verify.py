@@ -97,7 +97,7 @@ def _show(verdicts: Sequence[Verdict], *, as_json: bool, everything: bool) -> No
     emit(table(rows))
     reasons: dict[str, str] = {}
     for item in verdicts:
-        reasons |= item.comparison.reasons()
+        reasons |= item.comparison.reasons
     for name, why in reasons.items():
         count = sum(len(item.comparison.allowed.get(name, ())) for item in verdicts)
         note(f"allowed: {name} ({count}): {why}")
@@ -116,7 +116,7 @@ def _document(item: Verdict) -> dict[str, object]:
             for one in found.unexpected
         ],
         "allowed": {
-            name: {"why": found.reasons()[name], "count": len(items), "paths": [one.path for one in items]}
+            name: {"why": found.reasons[name], "count": len(items), "paths": [one.path for one in items]}
             for name, items in found.allowed.items()
         },
     }

@@ -91,8 +91,10 @@ def engine(request, tmp_path_factory) -> Iterator[Engine]:
             f'[storage]\ndriver = "overlay"\nrunroot = "{root}/run"\ngraphroot = "{root}/graph"\n'
             '[storage.options.overlay]\nskip_mount_home = "true"\n'
         )
-        listing = ("buildah", "images", "--format", "{{.Name}}:{{.Tag}}")
-        yield Engine("buildah", {"CONTAINERS_STORAGE_CONF": str(storage)}, listing)
+        env = {"CONTAINERS_STORAGE_CONF": str(storage)}
+        yield Engine("buildah", env, ("buildah", "images", "--format", "{{.Name}}:{{.Tag}}"))
+        # What a failed build left mounted would outlive the directory.
+        subprocess.run(["buildah", "rm", "--all"], env={**os.environ, **env}, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -77,7 +77,15 @@ class Buildah:
                     self._hand_over(read, work, policy)
                 self._names.remember(target)
             # The format of Docker, because OCI has no place for HEALTHCHECK, SHELL and ONBUILD.
-            words: list[str | Path] = ["bud", "--format", "docker", "--layers", "--isolation", "chroot"]
+            words: list[str | Path] = [
+                "bud",
+                "--format",
+                "docker",
+                "--layers",
+                "--force-rm",
+                "--isolation",
+                "chroot",
+            ]
             words += ["--network", "host", "--pull-never", "--signature-policy", policy, "--tag", target]
             words += [*order.words(work), order.context]
             self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))

@@ -9,7 +9,7 @@ from hivebase.build.engines.features import refuse_unable
 from hivebase.build.engines.order import Order, Read, images_read
 from hivebase.build.engines.settings import HostSettings
 from hivebase.build.epoch import DEFAULT
-from hivebase.errors import UsageError
+from hivebase.errors import HivebaseError, UsageError
 from hivebase.layers.sandbox import host
 from hivebase.plan.build_args import declared_args
 from hivebase.progress import Event
@@ -123,5 +123,9 @@ class ForeignEngine:
         return self._builder.build(order, self._listener)
 
     def close(self) -> None:
-        """Put back what names in the engine meant before."""
-        self._builder.close()
+        """Put back what names in the engine meant before; where that fails, it is told, and nothing else fails."""
+        try:
+            self._builder.close()
+        except HivebaseError as error:
+            told = f"some names in {self.title} are not what they were: {error.why or error.what}"
+            self._listener(Event(self._builder.name, "note", told))

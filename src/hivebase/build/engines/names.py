@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from hivebase.errors import SystemFaultError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,15 +59,21 @@ class BorrowedNames:
             self._images.tag(image, name)
 
     def put_back(self) -> None:
-        """Let every name mean what it meant.
+        """Let every name mean what it meant; one that cannot be put back keeps no other from it.
 
         Raises:
-            SystemFaultError: the builder does not answer.
+            SystemFaultError: of the first name that could not be.
         """
-        for name, before in self._before.items():
-            now = self._images.find(name)
-            if before and now != before:
-                self._images.tag(before, name)
-            elif not before and now:
-                self._images.untag(name)
+        failed: SystemFaultError | None = None
+        for name, before in reversed(self._before.items()):
+            try:
+                now = self._images.find(name)
+                if before and now != before:
+                    self._images.tag(before, name)
+                elif not before and now:
+                    self._images.untag(name)
+            except SystemFaultError as error:
+                failed = failed or error
         self._before.clear()
+        if failed is not None:
+            raise failed

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hivebase.inspect.comparison.allowed import of_plan
 from hivebase.inspect.comparison.images import Comparison, compare_images
+from hivebase.plan.steps import ComposeStep, RunStep, WorkdirStep
 from hivebase.progress import Event
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from hivebase.build.engines.foreign import EngineName
     from hivebase.build.session import Session
+    from hivebase.inspect.comparison.allowed import Allowed
     from hivebase.oci.store import Image
     from hivebase.plan.steps import ImagePlan, ImageSource
 
@@ -56,7 +59,7 @@ def compare_with(
         BuildError: it could not build an image.
         SystemFaultError: it does not answer.
     """
-    store = session.store
+    store, further = session.store, _of_plans(plans)
     made: dict[str, Image] = {}
 
     def find(source: ImageSource) -> Image:
@@ -70,5 +73,19 @@ def compare_with(
             session.listener(Event(plan.name, "done", f"built with {foreign.title}"))
             if plan.name in names:
                 mine = store.image(ours[plan.name])
-                comparison = compare_images(store, mine, made[plan.name])
+                comparison = compare_images(store, mine, made[plan.name], further)
                 yield Verdict(plan.name, foreign.title, made[plan.name].descriptor.digest, comparison)
+
+
+def _of_plans(plans: Sequence[ImagePlan]) -> tuple[Allowed, ...]:
+    """Return what may differ because of mounts and working directories; children have those of their parents."""
+    mounts, workdirs = set[str](), set[str]()
+    for plan in plans:
+        for stage in plan.stages:
+            for step in stage.steps:
+                if isinstance(step, WorkdirStep):
+                    workdirs.add(step.path)
+                elif isinstance(step, RunStep | ComposeStep):
+                    command = step.run if isinstance(step, ComposeStep) else step
+                    mounts.update(mount.target for mount in command.mounts if mount.target)
+    return of_plan(mounts, workdirs)

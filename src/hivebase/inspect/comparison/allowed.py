@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
     from hivebase.inspect.comparison.difference import Difference
 
@@ -109,15 +109,55 @@ ALLOWED = (
         frozenset({"configuration"}),
     ),
     Allowed(
+        "labels of builders",
+        "buildah writes its version into each image",
+        r"labels\.io\.buildah\.version",
+        frozenset({"configuration"}),
+    ),
+    Allowed(
         "an order of variables",
         "each variable is there, with its value",
         r"env order",
         frozenset({"configuration"}),
     ),
 )
-"""The whole list."""
+"""What holds for every image."""
 
 
-def verdict_of(difference: Difference) -> Allowed | None:
-    """Return what allows ``difference``; None when nothing does."""
-    return next((item for item in ALLOWED if item.covers(difference)), None)
+def of_plan(mounts: Collection[str], workdirs: Collection[str]) -> tuple[Allowed, ...]:
+    """Return what may differ because of what an image is made of.
+
+    Args:
+        mounts: absolute paths at which steps had something mounted.
+        workdirs: absolute paths of ``WORKDIR``.
+    """
+    return (
+        Allowed(
+            "places of mounts",
+            "a builder makes empty files and directories to mount something over them during a step",
+            _paths(mounts),
+            _ONE_SIDE,
+            _empty,
+        ),
+        Allowed(
+            "working directories",
+            "buildah makes the directory of a WORKDIR only where a RUN follows",
+            _paths(workdirs),
+            frozenset({"only ours"}),
+            _empty,
+        ),
+    )
+
+
+def _paths(absolute: Collection[str]) -> str:
+    """Return a pattern of these paths and all directories above them."""
+    found: set[str] = set()
+    for path in absolute:
+        parts = [part for part in path.split("/") if part]
+        found.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return "|".join(map(re.escape, sorted(found))) or r"(?!)"
+
+
+def verdict_of(difference: Difference, further: Sequence[Allowed] = ()) -> Allowed | None:
+    """Return what allows ``difference``, of :data:`ALLOWED` and ``further``; None when nothing does."""
+    return next((item for item in (*ALLOWED, *further) if item.covers(difference)), None)

@@ -42,8 +42,8 @@ def words(created_by: str) -> str:
     """Return a line of history without what is worded differently by versions of BuildKit and by buildah.
 
     That are: ``/bin/sh -c #(nop)`` of what runs nothing; the comment at its end; the list of build args; the flags of
-    COPY and ADD with what was copied (buildah tells digests); quotes and order of what LABEL, ENV, EXPOSE and
-    HEALTHCHECK set, which the configuration has in full.
+    COPY and ADD with what was copied (buildah tells digests), and those of RUN; quotes and order of what LABEL, ENV,
+    EXPOSE and HEALTHCHECK set, which the configuration has in full.
     """
     text = re.sub(r"\s+# buildkit\s*$", "", created_by)
     text = re.sub(r"^/bin/sh -c #\(nop\)\s+", "", text)
@@ -57,6 +57,7 @@ def words(created_by: str) -> str:
     text = re.sub(r"^\|\d+ .*? (?=/bin/)", "RUN ", text, flags=re.DOTALL)
     if text.startswith("/bin/sh -c "):
         text = f"RUN {text}"
+    text = re.sub(r"^(RUN /bin/sh -c )(?:--(?:mount|network|security)=\S+\s+)+", r"\1", text)
     return " ".join(text.split())
 
 
@@ -68,7 +69,9 @@ def _fields(ours: ImageConfig, theirs: ImageConfig) -> Iterator[tuple[str, objec
         if field == "env":
             yield "env", ours.config.environment(), theirs.config.environment()
         else:
-            yield field, one.get(field), two.get(field)
+            # No member and no mapping are the same.
+            empty: dict[str, object] | None = {} if isinstance(one.get(field, two.get(field)), dict) else None
+            yield field, one.get(field, empty), two.get(field, empty)
     order = [[entry.partition("=")[0] for entry in side.config.env] for side in (ours, theirs)]
     # What differs in its members was told; the order of equal ones matters to nobody but is part of the document.
     if sorted(order[0]) == sorted(order[1]):

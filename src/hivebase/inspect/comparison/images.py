@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hivebase.digest import Digest
-from hivebase.inspect.comparison.allowed import ALLOWED, verdict_of
+from hivebase.inspect.comparison.allowed import verdict_of
 from hivebase.inspect.comparison.configuration import compare_configurations
 from hivebase.inspect.comparison.difference import Difference  # noqa: TC001 -- msgspec reads it at run time
 from hivebase.inspect.comparison.trees import Side, compare_trees
@@ -16,6 +16,9 @@ from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.layer import Layer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hivebase.inspect.comparison.allowed import Allowed
     from hivebase.oci.store import Image, Store
 
 
@@ -26,24 +29,28 @@ class Comparison(msgspec.Struct, frozen=True):
         paths: how many paths our tree has.
         allowed: differences by the name of what allows them.
         unexpected: all others.
+        reasons: why each class in ``allowed`` is allowed.
     """
 
     paths: int
     allowed: dict[str, tuple[Difference, ...]]
     unexpected: tuple[Difference, ...]
+    reasons: dict[str, str] = {}
 
     @property
     def same(self) -> bool:
         """Whether nothing differs that may not."""
         return not self.unexpected
 
-    def reasons(self) -> dict[str, str]:
-        """Return why each class of differences that was found is allowed."""
-        return {item.name: item.why for item in ALLOWED if item.name in self.allowed}
 
-
-def compare_images(store: Store, ours: Image, theirs: Image) -> Comparison:
+def compare_images(store: Store, ours: Image, theirs: Image, further: Sequence[Allowed] = ()) -> Comparison:
     """Compare trees, configurations and histories.
+
+    Args:
+        store: holds both.
+        ours: one image.
+        theirs: the other.
+        further: what may differ beside what may always.
 
     Raises:
         HivebaseError: a layer cannot be read.
@@ -58,18 +65,19 @@ def compare_images(store: Store, ours: Image, theirs: Image) -> Comparison:
         one, two = side(ours), side(theirs)
         differences = [*compare_trees(one, two), *compare_configurations(ours.config, theirs.config)]
         allowed: dict[str, list[Difference]] = {}
+        reasons: dict[str, str] = {}
         unexpected = []
         for difference in differences:
-            found = verdict_of(difference)
+            found = verdict_of(difference, further)
             # What reads contents ends with this block.
             told = msgspec.structs.replace(difference, read=None)
             if found is None:
                 unexpected.append(told)
             else:
                 allowed.setdefault(found.name, []).append(told)
-        return Comparison(
-            len(one.entries), {name: tuple(items) for name, items in allowed.items()}, tuple(unexpected)
-        )
+                reasons[found.name] = found.why
+        classes = {name: tuple(items) for name, items in allowed.items()}
+        return Comparison(len(one.entries), classes, tuple(unexpected), reasons)
 
 
 def _layers(image: Image) -> list[Layer]:
