@@ -93,6 +93,18 @@ def test_a_layer_that_hides_everything_stands_lowest(store, snapshots):
     ]
 
 
+def test_a_layer_that_an_image_has_twice_stands_once(store, snapshots):
+    """Where it is higher: the kernel refuses a directory twice, and the lower one shows nowhere."""
+    gone = make.archive(make.file(".wh.etc"))
+    directories = snapshots.directories(*put(store, BASE, WHOLE, gone, WHOLE, gone))
+    assert len(directories) == len(set(directories)) == 3
+    assert StackedTree(directories).listdir("") == ["srv"]
+    assert StackedTree(snapshots.directories(*put(store, BASE, WHOLE, gone, WHOLE))).listdir("") == [
+        "etc",
+        "srv",
+    ]
+
+
 def test_s13_nobody_else_can_reach_setuid_files(store, snapshots):
     """The directories above an unpacked layer are closed to others; the root of the layer is not."""
     (directory,) = snapshots.directories(*put(store, WHOLE))

@@ -85,10 +85,10 @@ class Snapshots:
         self._threads = threading.Lock()
 
     def directories(self, layers: Sequence[Descriptor], diff_ids: Sequence[str]) -> list[Path]:
-        """Return a directory for each layer, lowest first, unpacking what is not there yet.
+        """Return the directories of layers, lowest first, unpacking what is not there yet.
 
         Layers below one that hides everything (an opaque root) are left out, because the kernel ignores that
-        mark on a root.
+        mark on a root. A layer that an image has twice is there once, at the higher place.
 
         Raises:
             NotFoundError: the store does not have a layer.
@@ -103,8 +103,11 @@ class Snapshots:
             found = next(filter(None, map(self._find, names)), None)
             if found is None:
                 found = self._unpack(layer, Digest.parse(diff_id), names, directories)
+            # The kernel refuses a stack that has one directory twice. The lower one shows nowhere: all that it has,
+            # and all that it hides, the upper one has and hides as well.
+            below = [path for path in directories if path != found]
             with Directory.open(found) as directory:
-                directories = [found] if is_opaque(directory.fd) else [*directories, found]
+                directories = [found] if is_opaque(directory.fd) else [*below, found]
         return directories
 
     def unpacked(self, diff_ids: Sequence[str]) -> list[Path | None]:
