@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.docker_host import current_dockerd
+from tests.docker_wrapper import path_with_docker
 from tests.servers import dockerd
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -50,7 +50,7 @@ def _compare(work: Path, engine: str, *, no_compose: bool) -> int:
         env = {**os.environ, "HIVEBASE_STORE": str(work / "store")}
         if engine == "docker-26.1":
             client, client_env = stack.enter_context(current_dockerd(work))
-            env |= _wrapper(work / engine, client, client_env)
+            env["PATH"] = path_with_docker(work / engine, client, client_env)
         elif engine == "docker-20.10":
             address = stack.enter_context(dockerd(work / engine))
             env |= {"DOCKER_HOST": address, "PATH": f"/usr/bin:{env['PATH']}"}
@@ -89,17 +89,6 @@ def _contracts(work: Path, engine: str, hive: list[str], env: dict[str, str]) ->
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def _wrapper(directory: Path, client: list[str], env: dict[str, str]) -> dict[str, str]:
-    """Make a ``docker`` that runs the client beside its daemon; return the variables with which it is found."""
-    script = directory / "docker"
-    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
-    script.write_text(
-        f'#!/bin/sh\nexec env {assignments} DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain {shlex.join(client)} "$@"\n'
-    )
-    script.chmod(0o755)
-    return {"PATH": f"{directory}:{os.environ['PATH']}"}
 
 
 if __name__ == "__main__":

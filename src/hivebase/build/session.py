@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from hivebase.plan.hive import HiveImage
     from hivebase.plan.lockfile import HiveLock
     from hivebase.plan.pythons import Python
-    from hivebase.plan.steps import ImagePlan
+    from hivebase.plan.steps import ImagePlan, ImageSource
     from hivebase.plan.wheels import Request, Resolution
 
 
@@ -69,6 +69,7 @@ class Options:
         allow_insecure: let ``RUN --security=insecure`` run.
         compose: compose installations of wheels where that can be done.
         engine: what builds.
+        builder: of buildx, where that builds; empty for the one in use.
     """
 
     images: Sequence[str] = ()
@@ -81,6 +82,7 @@ class Options:
     allow_insecure: bool = False
     compose: bool = True
     engine: EngineName = "embedded"
+    builder: str = ""
 
 
 class Session:
@@ -232,7 +234,9 @@ class Session:
             stack.enter_context(self.store.lease())
             if foreign is not None:
                 stack.enter_context(closing(foreign))
-                foreign.check(plans)
+                to_build = [item for item in plans if item.action == "build"]
+                foreign.check(to_build)
+                foreign.begin(to_build, self._outside)
             engine.begin(plans, self._bases)
             results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
         self._remember_hashes()
@@ -265,7 +269,14 @@ class Session:
             self.listener,
             self.cancel,
             forced,
+            self.options.builder,
         )
+
+    def _outside(self, source: ImageSource) -> Image:
+        """Return an image that a build reads and does not make."""
+        if source.kind == "image":
+            return self.store.image(self._ready[source.ref].digest)
+        return self.base(source.ref)
 
     def close(self) -> None:
         """Close contexts and let other processes remove unpacked layers again."""

@@ -41,10 +41,13 @@ if TYPE_CHECKING:
 @click.option("--ssh", "agents", multiple=True, metavar="ID[=SOCKET]", help="Give an SSH agent to RUN.")
 @click.option(
     "--engine",
-    type=click.Choice(["embedded", "docker", "buildah"]),
+    type=click.Choice(["embedded", "docker", "buildah", "buildx"]),
     default="embedded",
     show_default=True,
-    help="What builds: hivebase itself, or Docker (BuildKit) or buildah of this machine.",
+    help="What builds: hivebase itself, Docker (BuildKit) or buildah of this machine, or a builder of buildx.",
+)
+@click.option(
+    "--builder", default="", metavar="NAME", help="With --engine buildx: which builder, if not that in use."
 )
 @click.option("--no-compose", is_flag=True, help="Run all installations of Python packages; compose none.")
 @click.option("--allow-insecure", is_flag=True, help="Let RUN --security=insecure run.")
@@ -63,6 +66,8 @@ def command(directory: str, /, **words: Any) -> int:
     from hivebase.cli.options import parse_args, parse_secrets  # noqa: PLC0415
     from hivebase.cli.session import open_session  # noqa: PLC0415
 
+    if words["builder"] and words["engine"] != "buildx":
+        raise click.UsageError("--builder names a builder of buildx: --engine buildx")
     options = Options(
         images=words["images"],
         group=words["group"],
@@ -74,6 +79,7 @@ def command(directory: str, /, **words: Any) -> int:
         allow_insecure=words["allow_insecure"],
         compose=not words["no_compose"],
         engine=cast("EngineName", words["engine"]),
+        builder=words["builder"],
     )
     _second_interrupt_kills()
     with (

@@ -22,9 +22,12 @@ _SHOWN = 40
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option(
     "--against",
-    type=click.Choice(["docker", "buildah"]),
+    type=click.Choice(["docker", "buildah", "buildx"]),
     required=True,
     help="The engine to compare with, as it is on this machine.",
+)
+@click.option(
+    "--builder", default="", metavar="NAME", help="With --against buildx: which builder, if not that in use."
 )
 @click.option("--group", default="", help="Only the images of this group of hivebase.toml.")
 @click.option("--version", metavar="X.Y.Z", help="Version to build, instead of the one in hivebase.toml.")
@@ -49,6 +52,8 @@ def command(directory: str, /, **words: Any) -> int:
     from hivebase.cli.session import open_session  # noqa: PLC0415
     from hivebase.inspect.comparison.against import compare_with  # noqa: PLC0415
 
+    if words["builder"] and words["against"] != "buildx":
+        raise click.UsageError("--builder names a builder of buildx: --against buildx")
     options = Options(
         images=words["images"],
         group=words["group"],
@@ -56,6 +61,7 @@ def command(directory: str, /, **words: Any) -> int:
         args=parse_args(words["build_args"]),
         secrets=parse_secrets(words["secrets"], ()),
         compose=not words["no_compose"],
+        builder=words["builder"],
     )
     engine = cast("EngineName", words["against"])
     with (

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.docker_host import current_dockerd
+from tests.docker_wrapper import path_with_docker
 from tests.hives import BASE, TestHive
 from tests.servers import dockerd, need
 
@@ -61,11 +63,13 @@ class Engine:
         name: for ``--engine``.
         env: with which it is found.
         listing: prints the names of all images in its store.
+        home: a directory that it sees.
     """
 
     name: str
     env: dict[str, str]
     listing: tuple[str, ...]
+    home: Path
 
     def names(self) -> list[str]:
         """Return the names of the images in its store."""
@@ -75,15 +79,23 @@ class Engine:
         return sorted(line for line in done.stdout.split() if "<none>" not in line)
 
 
-@pytest.fixture(scope="module", params=["docker", "buildah"])
+@pytest.fixture(scope="module", params=["docker", "buildah", "buildx"])
 def engine(request, tmp_path_factory) -> Iterator[Engine]:
-    """Docker 20.10 and buildah, from Debian's packages."""
+    """Docker 20.10 and buildah from Debian's packages, and a current Docker's builder through buildx."""
     root: Path = tmp_path_factory.mktemp("engine")
     if request.param == "docker":
         with dockerd(root) as address:
             path = f"/usr/bin:{os.environ['PATH']}"
             shown = ("/usr/bin/docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
-            yield Engine("docker", {"DOCKER_HOST": address, "PATH": path}, shown)
+            yield Engine("docker", {"DOCKER_HOST": address, "PATH": path}, shown, root)
+    elif request.param == "buildx":
+        with pytest.MonkeyPatch.context() as patch:
+            # The image store that takes images from a directory; a person sets features.containerd-snapshotter.
+            patch.setenv("TEST_INTEGRATION_USE_SNAPSHOTTER", "1")
+            with current_dockerd(root) as (client, variables):
+                path = path_with_docker(root / "bin", client, variables)
+                shown = (f"{root}/bin/docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+                yield Engine("buildx", {"PATH": path}, shown, root)
     else:
         need("buildah")
         storage = root / "storage.conf"
@@ -92,7 +104,7 @@ def engine(request, tmp_path_factory) -> Iterator[Engine]:
             '[storage.options.overlay]\nskip_mount_home = "true"\n'
         )
         env = {"CONTAINERS_STORAGE_CONF": str(storage)}
-        yield Engine("buildah", env, ("buildah", "images", "--format", "{{.Name}}:{{.Tag}}"))
+        yield Engine("buildah", env, ("buildah", "images", "--format", "{{.Name}}:{{.Tag}}"), root)
         # What a failed build left mounted would outlive the directory.
         subprocess.run(["buildah", "rm", "--all"], env={**os.environ, **env}, check=True, capture_output=True)
 
@@ -100,7 +112,8 @@ def engine(request, tmp_path_factory) -> Iterator[Engine]:
 @pytest.fixture
 def hive(tmp_path, busybox_file, engine) -> TestHive:
     """Three images, one upon the other."""
-    made = TestHive(tmp_path / "hive", tmp_path / "store", dict(engine.env))
+    home = engine.home / tmp_path.name
+    made = TestHive(home / "hive", home / "store", dict(engine.env))
     made.write({"hivebase.toml": SETTINGS, "context/greeting": "hello\n"})
     made.write({f"images/{name}/Dockerfile": _plain(text) for name, text in IMAGES.items()})
     (tmp_path / "token").write_text("secret-of-a-test")

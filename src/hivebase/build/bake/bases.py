@@ -12,7 +12,6 @@ from hivebase.plan.planner import PlanInputs, needed_bases
 from hivebase.plan.sources import split_external
 
 if TYPE_CHECKING:
-    from hivebase.build.bases import Base
     from hivebase.build.session import Session
     from hivebase.oci.store import Store
     from hivebase.reference import Reference
@@ -52,7 +51,7 @@ def base_contexts(session: Session, *, everything: bool) -> dict[str, str]:
         base = finder.held(reference.shortest) if platform == inputs.platform else None
         pin = pins.get(reference.canonical)
         if base is not None and (everything or base.stand_ins):
-            found[needed.written] = _layout(session.store, reference, base)
+            found[needed.written] = layout_context(session.store, reference, base.image.descriptor.digest)
         elif everything:
             raise NotFoundError(
                 f"base image {needed.written} is not in the store"
@@ -67,7 +66,17 @@ def base_contexts(session: Session, *, everything: bool) -> dict[str, str]:
     return found
 
 
-def _layout(store: Store, reference: Reference, base: Base) -> str:
+def layout_context(store: Store, reference: Reference, digest: str) -> str:
+    """Return the context that stands for an image of ``store``.
+
+    Args:
+        store: holds the image.
+        reference: as which it is read.
+        digest: of its manifest.
+
+    Raises:
+        UsageError: the store's path cannot be written in a bake file.
+    """
     path = str(store.root.absolute())
     if ":" in path or "@" in path:
         raise UsageError(
@@ -77,4 +86,4 @@ def _layout(store: Store, reference: Reference, base: Base) -> str:
             hint="set HIVEBASE_STORE to a path without ':' and '@'",
         )
     # The digest alone decides. The tag is there because buildx 0.33 refuses a layout without one (docker/buildx#3793).
-    return f"oci-layout://{path}:{reference.tag or 'latest'}@{base.image.descriptor.digest}"
+    return f"oci-layout://{path}:{reference.tag or 'latest'}@{digest}"

@@ -13,6 +13,7 @@ from hivebase.errors import CorruptContentError
 from hivebase.layers.gzip import Compressor
 from hivebase.layers.layer import Layer
 from hivebase.oci import documents, strict_json
+from hivebase.oci.inflate import inflated
 from hivebase.oci.model import LAYER_GZIP, Descriptor
 from hivebase.oci.sources import TarSource, read
 
@@ -60,7 +61,7 @@ def read_archive(
 
     Args:
         store: where they go; the caller holds a lease.
-        path: of the archive, not compressed.
+        path: of the archive; layers in it may be compressed.
         known: blobs of the store by DiffID; such a layer is taken from there.
 
     Raises:
@@ -89,9 +90,9 @@ def read_archive(
 
 def _compressed(store: Store, source: Source, name: str, diff_id: Digest) -> Layer:
     state = hashlib.sha256()
-    with store.ingest() as blob, source.open(name) as stream:
+    with store.ingest() as blob, source.open(name) as stream, inflated(stream, where=name) as content:
         with Compressor(blob.write) as compressor:
-            while data := stream.read(CHUNK):
+            while data := content.read(CHUNK):
                 state.update(data)
                 compressor.write(data)
         if Digest.from_hash(state) != diff_id:

@@ -71,6 +71,7 @@ class Command(msgspec.Struct, frozen=True):
         *words: str | Path,
         told: Callable[[str], object] = lambda _: None,
         stdout: Path | None = None,
+        cwd: Path | None = None,
     ) -> None:
         """Run a long call.
 
@@ -78,6 +79,7 @@ class Command(msgspec.Struct, frozen=True):
             words: behind those of every call.
             told: takes each line that it prints.
             stdout: a file for its standard output, which is told otherwise.
+            cwd: the directory to start it in.
 
         Raises:
             BuildError: it failed; the last lines say why.
@@ -94,6 +96,7 @@ class Command(msgspec.Struct, frozen=True):
                 stdout=output,
                 stderr=subprocess.PIPE if stdout is not None else subprocess.STDOUT,
                 start_new_session=True,
+                cwd=cwd,
             )
         except OSError as error:
             raise SystemFaultError(f"'{self._shown(words)}' cannot be started", why=str(error)) from error

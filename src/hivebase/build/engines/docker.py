@@ -49,7 +49,7 @@ class Docker:
         self._store = store
         self._settings = settings
         env = {**environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain", "LC_ALL": "C.UTF-8"}
-        self._command = _client(env, cancel)
+        self._command = find_client(env, cancel)
         self.version = _server(self._command)
         self._images = _DockerImages(self._command)
         self._names = BorrowedNames(self._images)
@@ -124,8 +124,12 @@ class _DockerImages:
         self._command.output("image", "rm", "--no-prune", name)
 
 
-def _client(env: Mapping[str, str], cancel: threading.Event) -> Command:
-    """Return the first client on the path that builds with BuildKit."""
+def find_client(env: Mapping[str, str], cancel: threading.Event) -> Command:
+    """Return the first client on the path that builds with BuildKit.
+
+    Raises:
+        SystemFaultError: there is none.
+    """
     why = "there is none on the path"
     for program in _programs("docker", env):
         command = Command((str(program),), env, cancel)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Sequence
 
+    from hivebase.build.engines.buildx import Buildx
     from hivebase.build.engines.order import Builder, Made
     from hivebase.build.secrets import Secrets
     from hivebase.build.workspace import Workspace
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from hivebase.plan.steps import ImagePlan, ImageSource
     from hivebase.progress import Listener
 
-EngineName = Literal["embedded", "docker", "buildah"]
+EngineName = Literal["embedded", "docker", "buildah", "buildx"]
 """What builds: our own, or one of those that are on this machine."""
 
 ENGINES: tuple[str, ...] = get_args(EngineName)
@@ -44,6 +45,7 @@ class ForeignEngine:
         listener: told of the engine's output.
         cancel: ends what is running.
         forced: images that are built without the engine's cache.
+        builder: of buildx.
 
     Raises:
         SystemFaultError: the engine is not installed, or does not answer.
@@ -60,12 +62,14 @@ class ForeignEngine:
         listener: Listener,
         cancel: threading.Event,
         forced: Collection[str] = (),
+        builder: str = "",
     ) -> None:
         self._workspace = workspace
         self._inputs = inputs
         self._secrets = secrets
         self._listener = listener
         self._forced = forced
+        self._bake: Buildx | None = None
         settings = HostSettings(store, host.collect(os.environ), DEFAULT)
         if settings.left_out:
             told = (
@@ -80,6 +84,12 @@ class ForeignEngine:
             from hivebase.build.engines.buildah import Buildah  # noqa: PLC0415
 
             self._builder = Buildah(store, settings, os.environ, cancel)
+        elif name == "buildx":
+            from hivebase.build.engines.buildx import Buildx  # noqa: PLC0415
+
+            self._builder = self._bake = Buildx(
+                store, settings, os.environ, cancel, workspace, inputs, builder
+            )
         else:
             raise UsageError(f"not a foreign engine: {name!r}")
 
@@ -89,13 +99,29 @@ class ForeignEngine:
         return self._builder.title
 
     def check(self, plans: Sequence[ImagePlan]) -> None:
-        """Make sure that the engine can do all that is to be built.
+        """Make sure that the engine can build all of ``plans``.
 
         Raises:
             DockerfileError: it cannot.
         """
-        images = [self._workspace.hive.image(plan.name) for plan in plans if plan.action == "build"]
+        images = [self._workspace.hive.image(plan.name) for plan in plans]
         refuse_unable(self._builder.name, self._builder.version, [image.parsed() for image in images])
+
+    def begin(self, plans: Sequence[ImagePlan], find: Callable[[ImageSource], Image]) -> None:
+        """Do what the engine does for all images at once.
+
+        Args:
+            plans: of the images that it will build.
+            find: returns an image that is not among them.
+
+        Raises:
+            BuildError: a step failed.
+            InterruptedByUserError: the build was stopped.
+        """
+        if self._bake is None:
+            return
+        mine = {plan.name for plan in plans}
+        self._bake.begin([self._order(plan, find, apart=mine) for plan in plans], self._listener)
 
     def build(self, plan: ImagePlan, find: Callable[[ImageSource], Image]) -> Made:
         """Build one image on those that ``find`` returns.
@@ -105,12 +131,19 @@ class ForeignEngine:
             SystemFaultError: the engine does not answer.
             InterruptedByUserError: the build was stopped.
         """
+        return self._builder.build(self._order(plan, find), self._listener)
+
+    def _order(
+        self, plan: ImagePlan, find: Callable[[ImageSource], Image], apart: Collection[str] = ()
+    ) -> Order:
+        """Return the order for one image; images of the hive in ``apart`` are not named in it."""
         image = self._workspace.hive.image(plan.name)
         reads = [
             Read(source.written, find(source), source.ref if source.kind == "image" else "", base)
             for source, base in images_read(plan)
+            if source.kind != "image" or source.ref not in apart
         ]
-        order = Order(
+        return Order(
             plan.name,
             self._workspace.hive.reference(plan.name),
             self._workspace.dockerfile(image),
@@ -120,7 +153,6 @@ class ForeignEngine:
             self._secrets,
             plan.name not in self._forced,
         )
-        return self._builder.build(order, self._listener)
 
     def close(self) -> None:
         """Put back what names in the engine meant before; where that fails, it is told, and nothing else fails."""

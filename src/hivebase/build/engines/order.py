@@ -78,14 +78,20 @@ class Order(msgspec.Struct, frozen=True):
         words: list[str | Path] = ["--file", self.dockerfile, *([] if self.use_cache else ["--no-cache"])]
         for name, value in self.args.items():
             words += ["--build-arg", f"{name}={value}"]
+        secrets, agents = self.mounts(work)
+        words += [word for secret in secrets for word in ("--secret", secret)]
+        words += [word for agent in agents for word in ("--ssh", agent)]
+        return words
+
+    def mounts(self, work: Path) -> tuple[list[str], list[str]]:
+        """Return secrets and agents as buildx wants them; secrets are put into ``work``, for their user only."""
+        secrets = []
         for name, data in self.secrets.values.items():
             file = work / f"secret-{Digest.of(name.encode()).hex}"
             file.touch(mode=0o600)
             file.write_bytes(data)
-            words += ["--secret", f"id={name},src={file}"]
-        for name, socket in self.secrets.agents.items():
-            words += ["--ssh", f"{name}={socket}"]
-        return words
+            secrets.append(f"id={name},src={file}")
+        return secrets, [f"{name}={socket}" for name, socket in self.secrets.agents.items()]
 
 
 class Made(msgspec.Struct, frozen=True):

@@ -67,6 +67,7 @@ def compare_with(
 
     with store.lease(), closing(session.foreign(engine)) as foreign:
         foreign.check(plans)
+        foreign.begin(plans, find)
         for plan in plans:
             session.listener(Event(plan.name, "started", step=f"build with {foreign.title}"))
             made[plan.name] = foreign.build(plan, find).image
