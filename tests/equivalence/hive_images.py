@@ -2,7 +2,7 @@
 
 ::
 
-    python -m tests.equivalence.hive_images docker-26.1 docker-20.10 buildah    # all three, composed
+    python -m tests.equivalence.hive_images docker-26.1 docker-20.10 buildah    # three engines, composed
     python -m tests.equivalence.hive_images --no-compose docker-26.1            # our installations run as well
 
 Then each engine builds them into a store of its own, where the contract tests run. It ends with 1 where an image
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from tests.docker_wrapper import path_with_docker
 from tests.servers import dockerd
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ENGINES = ("docker-26.1", "docker-20.10", "buildah")
+ENGINES = ("docker-26.1", "docker-20.10", "buildah", "buildx-26.1")
 
 
 def main() -> int:
@@ -48,7 +49,12 @@ def _compare(work: Path, engine: str, *, no_compose: bool) -> int:
     (work / engine).mkdir()
     with ExitStack() as stack:
         env = {**os.environ, "HIVEBASE_STORE": str(work / "store")}
-        if engine == "docker-26.1":
+        if engine.endswith("26.1"):
+            if engine.startswith("buildx"):
+                # The image store that takes images from a directory.
+                os.environ["TEST_INTEGRATION_USE_SNAPSHOTTER"] = "1"
+            # The next daemon makes the directory anew.
+            stack.callback(shutil.rmtree, work / "dockerd", ignore_errors=True)
             client, client_env = stack.enter_context(current_dockerd(work))
             env["PATH"] = path_with_docker(work / engine, client, client_env)
         elif engine == "docker-20.10":
