@@ -14,6 +14,9 @@ class _Images:
     def find(self, name, /):
         return self.names.get(name, "")
 
+    def by_configuration(self, digest, /):
+        return digest if digest in self.names.values() else ""
+
     def tag(self, image, name, /):
         self.names[name] = image
 

@@ -7,10 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from hivebase.build.bake.names import context_name, target_names
-from hivebase.build.bake.uses import Uses
+from hivebase.build.bake.uses import graph_of, uses_of
 from hivebase.errors import UsageError
-from hivebase.plan.graph import build_graph
-from hivebase.plan.hive import default_args
 from hivebase.plan.planner import selected_images
 
 if TYPE_CHECKING:
@@ -48,13 +46,11 @@ def bake_document(
     """
     images = selected_images(hive, inputs)
     targets = target_names([image.name for image in images])
-    own = default_args(hive, inputs.epoch, inputs.stand_ins)
-    graph = build_graph(hive, {**own, **inputs.args}, inputs.platform)
+    graph = graph_of(hive, inputs)
     given = {context_name(written): value for written, value in (contexts or {}).items()}
     found: dict[str, Any] = {}
     for image in images:
-        args = {**own, **image.args, **inputs.args}
-        uses = Uses(hive, graph, image, args, inputs.platform)
+        uses = uses_of(hive, graph, image, inputs)
         found[targets[image.name]] = {
             **_paths(image),
             "tags": [hive.reference(image.name)],

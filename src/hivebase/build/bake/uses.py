@@ -9,6 +9,8 @@ import msgspec
 from hivebase.build.bake.names import context_name
 from hivebase.dockerfile.ast import Arg, Onbuild
 from hivebase.dockerfile.parser import parse_trigger
+from hivebase.plan.graph import build_graph
+from hivebase.plan.hive import default_args
 from hivebase.plan.scope import PROXY_ARGS, platform_args
 from hivebase.plan.sources import Sources, froms
 
@@ -18,8 +20,29 @@ if TYPE_CHECKING:
     from hivebase.dockerfile.ast import Instruction, Stage
     from hivebase.plan.graph import Graph
     from hivebase.plan.hive import Hive, HiveImage
+    from hivebase.plan.planner import PlanInputs
     from hivebase.plan.steps import ImageSource
     from hivebase.reference import Reference
+
+
+def graph_of(hive: Hive, inputs: PlanInputs) -> Graph:
+    """Return which image stands on which under these args.
+
+    Raises:
+        UsageError: a circle.
+    """
+    own = default_args(hive, inputs.epoch, inputs.stand_ins)
+    return build_graph(hive, {**own, **inputs.args}, inputs.platform)
+
+
+def uses_of(hive: Hive, graph: Graph, image: HiveImage, inputs: PlanInputs) -> Uses:
+    """Return what one image uses under the args that a plan gives it.
+
+    Raises:
+        UsageError: its Dockerfile is wrong.
+    """
+    own = default_args(hive, inputs.epoch, inputs.stand_ins)
+    return Uses(hive, graph, image, {**own, **image.args, **inputs.args}, inputs.platform)
 
 
 class Uses:

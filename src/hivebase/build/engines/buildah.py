@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from typing import TYPE_CHECKING
 
 from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.commands import Command
-from hivebase.build.engines.names import BorrowedNames
+from hivebase.build.engines.parents import Parents
 from hivebase.build.scratch import scratch
 from hivebase.digest import Digest
 from hivebase.errors import SystemFaultError
@@ -18,10 +17,11 @@ from hivebase.progress import Event
 from hivebase.reference import Reference
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hivebase.build.engines.order import Made, Order, Read
+    from hivebase.build.engines.order import Made, Order
     from hivebase.build.engines.settings import HostSettings
     from hivebase.oci.store import Image, Store
     from hivebase.progress import Listener
@@ -56,10 +56,7 @@ class Buildah:
         self._command = Command((program,), {**environ, "LC_ALL": "C.UTF-8"}, cancel)
         # "buildah version 1.28.2 (image-spec …)"
         self.version = self._command.output("--version").split()[2]
-        self._images = _BuildahImages(self._command)
-        self._names = BorrowedNames(self._images)
-        self._lock = threading.Lock()
-        self._made: dict[str, str] = {}
+        self._parents = Parents(_BuildahImages(self._command), settings, self._load, _local)
 
     @property
     def title(self) -> str:
@@ -70,56 +67,26 @@ class Buildah:
         """See :class:`~hivebase.build.engines.order.Builder`."""
         target = _local(order.ref)
         with scratch(self._store) as work:
-            policy = work / "policy.json"
-            policy.write_text(_POLICY)
-            with self._lock:
-                for read in order.reads:
-                    self._hand_over(read, work, policy)
-                self._names.remember(target)
+            self._parents.hand_over(order, work)
             # The format of Docker, because OCI has no place for HEALTHCHECK, SHELL and ONBUILD.
-            words: list[str | Path] = [
-                "bud",
-                "--format",
-                "docker",
-                "--layers",
-                "--force-rm",
-                "--isolation",
-                "chroot",
-            ]
-            words += ["--network", "host", "--pull-never", "--signature-policy", policy, "--tag", target]
+            words: list[str | Path] = ["bud", "--format", "docker", "--layers", "--force-rm", "--pull-never"]
+            words += ["--isolation", "chroot", "--network", "host", *_policy(work), "--tag", target]
             words += [*order.words(work), order.context]
             self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
             saved = work / "saved.tar"
-            archive = f"docker-archive:{saved}"
-            self._command.run("push", "--quiet", "--signature-policy", policy, target, archive)
-            self._made[order.name] = self._images.find(target)
+            self._command.run("push", "--quiet", *_policy(work), target, f"docker-archive:{saved}")
+            self._parents.built(order)
             return adopt(self._store, saved, order, self._settings, self.title)
 
     def close(self) -> None:
         """Let every name in the storage mean what it meant before."""
-        self._names.put_back()
+        self._parents.put_back()
 
-    def _hand_over(self, read: Read, work: Path, policy: Path) -> None:
-        if "@" in read.written:
-            return
-        made = self._made.get(read.name) if read.name else None
-        name = _local(read.written)
-        if made is None:
-            image = self._settings.put_on(read.image) if read.base else read.image
-            made = self._load(image, name, work, policy)
-        self._names.give(made, name)
-
-    def _load(self, image: Image, name: str, work: Path, policy: Path) -> str:
-        """Return the id of ``image`` in the storage."""
-        wanted = str(Digest.parse(image.manifest.config.digest).hex)
-        if self._images.find(wanted):
-            return wanted
-        self._names.remember(name)
+    def _load(self, image: Image, name: str, work: Path) -> None:
         archive = work / "image.tar"
         export_docker(self._store, image, name, archive)
-        self._command.run("pull", "--quiet", "--signature-policy", policy, f"docker-archive:{archive}")
+        self._command.run("pull", "--quiet", *_policy(work), f"docker-archive:{archive}")
         archive.unlink()
-        return self._images.find(wanted) or self._images.find(name)
 
 
 class _BuildahImages:
@@ -134,11 +101,21 @@ class _BuildahImages:
             return ""
         return str(json.loads(done.stdout).get("FromImageID", ""))
 
+    def by_configuration(self, digest: str, /) -> str:
+        return self.find(Digest.parse(digest).hex)
+
     def tag(self, image: str, name: str, /) -> None:
         self._command.output("tag", image, name)
 
     def untag(self, name: str, /) -> None:
         self._command.output("rmi", name)
+
+
+def _policy(work: Path) -> list[str | Path]:
+    """Return the option that lets images in: a host without containers' own configuration has no policy at all."""
+    file = work / "policy.json"
+    file.write_text(_POLICY)
+    return ["--signature-policy", file]
 
 
 def _local(written: str) -> str:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.commands import Command
-from hivebase.build.engines.names import BorrowedNames
+from hivebase.build.engines.parents import Parents
 from hivebase.build.scratch import scratch
 from hivebase.errors import SystemFaultError
 from hivebase.oci.archive import export_docker
 from hivebase.progress import Event
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Mapping
 
-    from hivebase.build.engines.order import Made, Order, Read
+    from hivebase.build.engines.order import Made, Order
     from hivebase.build.engines.settings import HostSettings
     from hivebase.oci.store import Image, Store
     from hivebase.progress import Listener
@@ -51,10 +51,7 @@ class Docker:
         env = {**environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain", "LC_ALL": "C.UTF-8"}
         self._command = find_client(env, cancel)
         self.version = _server(self._command)
-        self._images = _DockerImages(self._command)
-        self._names = BorrowedNames(self._images)
-        self._lock = threading.Lock()
-        self._made: dict[str, str] = {}  # ids of what was built in this run, by name in the hive
+        self._parents = Parents(_DockerImages(self._command), settings, self._load)
 
     @property
     def title(self) -> str:
@@ -64,42 +61,23 @@ class Docker:
     def build(self, order: Order, listener: Listener, /) -> Made:
         """See :class:`~hivebase.build.engines.order.Builder`."""
         with scratch(self._store) as work:
-            with self._lock:
-                for read in order.reads:
-                    self._hand_over(read, work)
-                self._names.remember(order.ref)
+            self._parents.hand_over(order, work)
             words = ["build", "--network=host", "--tag", order.ref, *order.words(work), order.context]
             self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
             saved = work / "saved.tar"
             self._command.run("save", order.ref, stdout=saved)
-            self._made[order.name] = self._images.find(order.ref)
+            self._parents.built(order)
             return adopt(self._store, saved, order, self._settings, self.title)
 
     def close(self) -> None:
         """Let every name in the daemon mean what it meant before."""
-        self._names.put_back()
+        self._parents.put_back()
 
-    def _hand_over(self, read: Read, work: Path) -> None:
-        if "@" in read.written:
-            return  # by digest, which no local name can have: the daemon has it or fetches it
-        made = self._made.get(read.name) if read.name else None
-        if made is None:
-            image = self._settings.put_on(read.image) if read.base else read.image
-            made = self._load(image, read.written, work)
-        self._names.give(made, read.written)
-
-    def _load(self, image: Image, name: str, work: Path) -> str:
-        """Return the id of ``image`` in the daemon."""
-        wanted = image.manifest.config.digest
-        if self._images.find(wanted):
-            return wanted
-        self._names.remember(name)
+    def _load(self, image: Image, name: str, work: Path) -> None:
         archive = work / "image.tar"
         export_docker(self._store, image, name, archive)
         self._command.run("load", "--quiet", "--input", archive)
         archive.unlink()
-        # A daemon with containerd's store calls it by another digest.
-        return self._images.find(wanted) or self._images.find(name)
 
 
 class _DockerImages:
@@ -116,6 +94,9 @@ class _DockerImages:
         if "o such image" in why:
             return ""
         raise SystemFaultError("Docker's daemon does not answer", why=why.strip()[-300:])
+
+    def by_configuration(self, digest: str, /) -> str:
+        return self.find(digest)
 
     def tag(self, image: str, name: str, /) -> None:
         self._command.output("tag", image, name)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
+from hivebase.build.bake.uses import graph_of, uses_of
 from hivebase.build.engines.features import refuse_unable
 from hivebase.build.engines.order import Order, Read, images_read
 from hivebase.build.engines.settings import HostSettings
 from hivebase.build.epoch import DEFAULT
 from hivebase.errors import HivebaseError, UsageError
 from hivebase.layers.sandbox import host
-from hivebase.plan.build_args import declared_args
 from hivebase.progress import Event
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hivebase.build.secrets import Secrets
     from hivebase.build.workspace import Workspace
     from hivebase.oci.store import Image, Store
+    from hivebase.plan.graph import Graph
     from hivebase.plan.planner import PlanInputs
     from hivebase.plan.steps import ImagePlan, ImageSource
     from hivebase.progress import Listener
@@ -93,6 +95,10 @@ class ForeignEngine:
         else:
             raise UsageError(f"not a foreign engine: {name!r}")
 
+    @cached_property
+    def _graph(self) -> Graph:
+        return graph_of(self._workspace.hive, self._inputs)
+
     @property
     def title(self) -> str:
         """Name and version."""
@@ -148,7 +154,7 @@ class ForeignEngine:
             self._workspace.hive.reference(plan.name),
             self._workspace.dockerfile(image),
             self._workspace.context(image),
-            declared_args(self._workspace.hive, image, self._inputs),
+            uses_of(self._workspace.hive, self._graph, image, self._inputs).args(),
             tuple(reads),
             self._secrets,
             plan.name not in self._forced,

@@ -16,6 +16,9 @@ class Images(Protocol):
     def find(self, name: str, /) -> str:
         """Return the id of the image called ``name``, or an empty text."""
 
+    def by_configuration(self, digest: str, /) -> str:
+        """Return the id of the image with this configuration, or an empty text."""
+
     def tag(self, image: str, name: str, /) -> None:
         """Give the image with this id a name."""
 
