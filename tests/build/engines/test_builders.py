@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
 
 import pytest
 
@@ -98,6 +101,26 @@ def test_verify_tells_of_a_difference(hive, engine):
     (found,) = shown["images"]
     assert [(item["path"], item["aspect"]) for item in found["differences"]] == [("random", "content")]
     assert "parent: random: content" in hive.run("verify", "--against", engine.name, "parent", code=1).stdout
+
+
+def test_an_interrupted_build_leaves_nothing_running(hive, engine):
+    """Neither the command of the engine nor a name; the exit code is that of an interruption."""
+    before = engine.names()
+    hive.write({"images/parent/Dockerfile": "FROM busybox:1\nRUN echo it-began && sleep 300\n"})
+    command = hive.command("build", "--engine", engine.name, "-v", "parent")
+    with subprocess.Popen(
+        command, env=hive.environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stderr is not None
+        # The line that the step prints, not the one that tells of the step.
+        assert any(re.search(r"it-began$", line) for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait(60) == 130
+    assert engine.names() == before
+    assert Store.open(hive.store).resolve("team/parent:1.2.3") is None
+    running = subprocess.run(["ps", "-e", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(hive.root) not in running
 
 
 def test_an_engine_that_is_not_there_is_a_fault_of_the_machine(hive, engine):

@@ -105,7 +105,11 @@ class Command(msgspec.Struct, frozen=True):
                 output.close()
         reader = threading.Thread(target=self._read, args=(process, lines, told), daemon=True)
         reader.start()
-        self._wait(process)
+        try:
+            self._wait(process)
+        except BaseException:
+            _end(process)  # it is in a session of its own, so the terminal's Ctrl-C has not reached it
+            raise
         reader.join()
         if self.cancel.is_set():
             raise InterruptedByUserError("interrupted")
@@ -133,14 +137,18 @@ class Command(msgspec.Struct, frozen=True):
             except subprocess.TimeoutExpired:
                 if not self.cancel.is_set():
                     continue
-                process.terminate()
-                try:
-                    process.wait(_GRACE)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                _end(process)
             return
 
     def _shown(self, words: Sequence[str | Path]) -> str:
         name = os.path.basename(self.words[0])  # noqa: PTH119 -- a word, not a file
         return " ".join([name, *map(str, words[:1])])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
