@@ -1,0 +1,60 @@
+"""The command of an engine: what it prints, how it ends."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from hivebase.build.engines.commands import Command
+from hivebase.errors import BuildError, InterruptedByUserError, SystemFaultError
+
+
+@pytest.fixture
+def shell():
+    """Runs a script."""
+    return Command(("/bin/sh", "-c"), {"PATH": "/usr/bin:/bin"}, threading.Event())
+
+
+def test_lines_are_told_without_what_a_terminal_obeys(shell):
+    """From both streams."""
+    told: list[str] = []
+    shell.run(r"printf '\033[1mone\033[0m\r\n'; echo two >&2", told=told.append)
+    assert sorted(told) == ["one", "two"]
+
+
+def test_a_failure_says_why_with_the_last_lines(shell):
+    """As they were printed."""
+    with pytest.raises(BuildError) as caught:
+        shell.run("echo before; echo the reason >&2; exit 3")
+    assert "the reason" in caught.value.why
+
+
+def test_output_into_a_file_is_not_told(shell, tmp_path):
+    """What goes wrong still is."""
+    told: list[str] = []
+    shell.run("echo data; echo noise >&2", stdout=tmp_path / "out", told=told.append)
+    assert ((tmp_path / "out").read_text(), told) == ("data\n", ["noise"])
+
+
+def test_a_short_call_that_fails_is_a_fault_of_the_machine(shell):
+    """With what it printed."""
+    with pytest.raises(SystemFaultError, match="failed") as caught:
+        shell.output("echo gone >&2; exit 1")
+    assert caught.value.why == "gone"
+
+
+def test_a_cancelled_build_ends_what_is_running(shell):
+    """Long before it would end."""
+    threading.Timer(0.3, shell.cancel.set).start()
+    with pytest.raises(InterruptedByUserError):
+        shell.run("exec sleep 60")
+
+
+def test_a_program_that_is_not_there_is_told():
+    """Not as a traceback."""
+    command = Command(("/nowhere/x",), {}, threading.Event())
+    with pytest.raises(SystemFaultError, match="cannot be started"):
+        command.run("build")
+    with pytest.raises(SystemFaultError, match="cannot be started"):
+        command.output("build")
