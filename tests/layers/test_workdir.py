@@ -33,12 +33,12 @@ def test_an_existing_directory_leaves_no_layer(tmp_path):
 
 
 def test_existing_parents_keep_their_owner(tmp_path):
-    """Parents in the layer have the image's metadata, not the new one."""
+    """Parents in the layer have the image's metadata, not the new one; the group of a number is that number."""
     rows = do(
         make(tmp_path, FILES), "COPY --chown=5:6 --chmod=700 lnk /x", "USER 9", "WORKDIR /x/usr/new"
     ).rows()
 
-    assert rows == ["d 0755 5:6 x", "d 0700 5:6 x/usr", "d 0755 9:0 x/usr/new"]
+    assert rows == ["d 0755 5:6 x", "d 0700 5:6 x/usr", "d 0755 9:9 x/usr/new"]
 
 
 @pytest.mark.parametrize("line", ["WORKDIR /a", "WORKDIR /a/b"])

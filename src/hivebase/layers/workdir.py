@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hivebase.errors import BuildError
-from hivebase.layers.accounts import user_ids
+from hivebase.layers.accounts import owner_ids
 from hivebase.layers.destination import ROOT, Destination
 
 if TYPE_CHECKING:
@@ -31,6 +31,6 @@ def workdir_layer(step: WorkdirStep, base: Tree, writer: LayerWriter) -> None:
         return
     if destination.lstat(path) is not None:
         raise BuildError(f"cannot work in {step.path}", why=f"/{path} of the image is not a directory")
-    ids = user_ids(base, step.user) if step.user else None
-    destination.make_directories(path, (ids.uid, ids.gid) if ids else ROOT)
+    # As with --chown, and other than for processes, a number is also the group's.
+    destination.make_directories(path, owner_ids(base, step.user) if step.user else ROOT)
     destination.write(writer)
