@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUITE = "trixie"
 VERSION = "26.1"
-_PACKAGES = ("docker.io", "docker-buildx", "docker-cli", "iptables", "ca-certificates")
+_PACKAGES = ("docker.io", "docker-buildx", "docker-cli", "iptables", "ca-certificates", "xz-utils")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _START_SECONDS = 30.0
 
@@ -32,11 +32,11 @@ _START_SECONDS = 30.0
 def system_tree() -> Path:
     """Return the directory with Debian 13 and Docker; mmdebstrap makes it if there is none.
 
-    The benchmarks keep one as well, which is as good.
+    The benchmarks keep one as well, which is as good if it has what Docker unpacks xz with.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hivebase"
     for tree in (cache / SUITE, cache / "bench" / SUITE):
-        if (tree / "usr/bin/docker").exists():
+        if (tree / "usr/bin/docker").exists() and (tree / "usr/bin/xz").exists():
             return tree
     program = shutil.which("mmdebstrap")
     if program is None:
