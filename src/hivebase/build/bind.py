@@ -77,6 +77,7 @@ class MountBinder:
                 CACHE_MODE if mount.mode is None else mount.mode,
                 self._tree(mount) if mount.source else None,
                 mount.source.ref if mount.source else "",
+                writable=not mount.read_only,
             )
         if mount.type == "tmpfs":
             return TmpfsMount(mount.target, mount.size)

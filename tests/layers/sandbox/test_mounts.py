@@ -17,6 +17,7 @@ from hivebase.layers.sandbox.mounts import (
     SshMount,
     TmpfsMount,
     Tree,
+    as_request,
     check_target,
 )
 
@@ -41,6 +42,18 @@ def test_a_cache_is_one_directory_per_identity(tmp_path):
 
     assert same == {base.key}
     assert len(other - same) == 7
+
+
+def test_a_cache_can_be_shown_without_letting_the_step_write(tmp_path):
+    """It is the same cache; a step with ``ro`` sees what others wrote."""
+    mount = CacheMount("/c", "id", writable=False)
+    assert mount.key == CacheMount("/c", "id").key
+    with Caches(tmp_path / "caches", _no_pause) as caches:
+        caches.hold([mount])
+        request = as_request(mount, caches)
+        assert request is not None
+        assert request["kind"] == "tree"
+        assert request["writes"] == "no"
 
 
 def test_a_new_cache_has_the_asked_owner_and_mode(tmp_path):

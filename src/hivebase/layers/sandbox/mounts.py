@@ -71,6 +71,7 @@ class CacheMount:
         uid, gid, mode: of a new cache's directory.
         seed: what a new cache starts with.
         seed_id: names the seed, which is part of the cache's identity (a digest, say).
+        writable: whether the step may write; the cache is the same one in either case.
     """
 
     target: str
@@ -81,6 +82,7 @@ class CacheMount:
     mode: int = CACHE_MODE
     seed: Tree | None = None
     seed_id: str = ""
+    writable: bool = True
 
     @property
     def key(self) -> str:
@@ -249,7 +251,8 @@ def as_request(mount: BoundMount, caches: Caches) -> AnyMount | None:
         return {"kind": "tree", "target": target, "source": _source(mount.source), "writes": writes}
     if isinstance(mount, CacheMount):
         place: TreeSource = {"stack": [str(caches.directory(mount))], "path": "/"}
-        cache: TreeMount = {"kind": "tree", "target": target, "source": place, "writes": "keep"}
+        kept: Literal["keep", "no"] = "keep" if mount.writable else "no"
+        cache: TreeMount = {"kind": "tree", "target": target, "source": place, "writes": kept}
         if mount.seed is not None:
             cache["seed"] = _source(mount.seed)
         return cache
