@@ -83,6 +83,18 @@ DECISIONS = (
     Decision("decided-cache-read-only", "/seen", "there", "not built yet: a cache mount is always writable"),
     Decision("decided-cache-read-only", "history", "*", "not built yet: a cache mount is always writable"),
     Decision("decided-more-*", "outcome", "*", "some files that Docker refuses are built"),
+    Decision("decided-dot-at-the-end", "*", "*", "a destination that ends with /. is a directory"),
+    Decision("decided-shift", "outcome", "*", "a space may stand between << and the name of a heredoc"),
+    Decision(
+        "decided-workdir-as-written", "config", "WorkingDir", "the path is in its shortest form", only="26.1"
+    ),
+    Decision("decided-workdir-as-written", "history", "*", "the path is in its shortest form", only="26.1"),
+    Decision(
+        "decided-open-*",
+        "*",
+        "*",
+        "a defect that is known: a pattern of COPY goes through links to directories",
+    ),
     Decision("decided-newer-*", "*", "*", "BuildKit has changed this since Docker 26.1"),
     Decision(
         "decided-link*", "*", "*", "Docker's own store cannot link, and copies; BuildKit's can", only="26.1"
@@ -96,6 +108,13 @@ DECISIONS = (
         "*",
         "Docker writes a step of one stage into its sibling's history",
     ),
+    Decision(
+        "decided-touched-hard-link",
+        "/[ab]",
+        "names",
+        "a layer of times alone is none, and breaks no hard link",
+    ),
+    Decision("decided-touched-hard-link", "history", "*", "a layer of times alone is none"),
     Decision("decided-whiteout-name", "outcome", "*", "a file called like a whiteout deletes another one"),
 )
 

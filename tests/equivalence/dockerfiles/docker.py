@@ -59,7 +59,7 @@ class Docker:
             text=True,
             errors="replace",
             check=False,
-            timeout=600,
+            timeout=300,
         )
 
     def build_all(self, place: Workplace, names: Iterable[str]) -> dict[str, Image | str]:

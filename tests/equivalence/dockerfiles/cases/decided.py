@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING
 
-from tests.equivalence.dockerfiles.case import Case, File, current
+from tests.equivalence.dockerfiles.case import Case, File, Link, current
 from tests.equivalence.dockerfiles.context import archive, member
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ CASES: Mapping[str, str | Case] = {
         "FROM team/start:1\nADD device.tar /\n",
         files={"device.tar": archive([member("pipe", mode=0o600, kind=tarfile.FIFOTYPE)])},
     ),
+    "decided-touched-hard-link": """
+        FROM team/start:1
+        RUN echo x > /a && ln /a /b
+        RUN touch /a
+        """,
+    "decided-workdir-as-written": current("FROM team/start:1\nWORKDIR /w/../x/\n"),
+    "decided-more-pattern-in-no-directory": "FROM team/start:1\nCOPY no/* /x/\n",
+    "decided-open-pattern-through-links": Case(
+        "FROM team/start:1\nCOPY */a /x/\n", files={"f/a": "f", "d/e/a": "e", "k": Link("d/e")}
+    ),
     "decided-unknown-owner": "FROM team/start:1\nCOPY --chown=nobodyhere a /x\n",
     "decided-unknown-group": "FROM team/start:1\nCOPY --chown=app:nogroup a /x\n",
     "decided-empty-group": "FROM team/start:1\nCOPY --chown=app: a /x\n",
@@ -89,12 +99,12 @@ CASES: Mapping[str, str | Case] = {
         "FROM team/start:1\nCOPY . /all/\n", files={"e": "e"}, ignore="\\\\e\n"
     ),
     "decided-newer-json": 'FROM team/start:1\nCMD ["a"] b\n',
-    "decided-newer-dot": "FROM team/start:1\nCOPY a /x/.\n",
+    "decided-dot-at-the-end": "FROM team/start:1\nCOPY a /x/.\n",
     "decided-newer-archive-owner": "FROM team/start:1\nADD --chown=7:8 t.tar /x/\n",
     "decided-newer-archive-links": "FROM team/start:1\nRUN mkdir /x /p && ln -s /p /x/p\nADD t.tar /x/\n",
     "decided-newer-stage": 'FROM team/start:1\nARG TARGETSTAGE\nRUN echo "[$TARGETSTAGE]" > /seen\n',
     "decided-newer-chmod": "FROM team/start:1\nCOPY --chmod=u+x a /x\n",
-    "decided-newer-shift": current("FROM team/start:1\nRUN echo $((1 << 2)) > /seen\n"),
+    "decided-shift": current("FROM team/start:1\nRUN echo $((1 << 2)) > /seen\n"),
     "decided-link": current("FROM team/start:1\nRUN mkdir -m 700 /t\nCOPY --link a /t/\n"),
     "decided-link-over-a-link": current(
         "FROM team/start:1\nRUN mkdir /r && ln -s r /l\nCOPY --link a /l/x\n"

@@ -86,7 +86,7 @@ CASES: Mapping[str, str | Case] = {
     "heredoc-run-other-interpreter": current("""
         FROM team/start:1
         RUN <<script
-        #!/bin/busybox touch
+        #!/bin/busybox cat
         script
         RUN <<text
         #!/bin/cat
