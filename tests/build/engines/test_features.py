@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hivebase.build.engines.buildx import docker_that_knows_as_much
 from hivebase.build.engines.features import FEATURES, parse_version, refuse_unable
 from hivebase.dockerfile.parser import parse
 from hivebase.errors import DockerfileError
@@ -73,3 +74,19 @@ def test_a_front_end_that_is_named_knows_what_it_knows():
 def test_versions(text, numbers):
     """As packagers write them."""
     assert parse_version(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("buildkit", "docker"),
+    [
+        ("v0.13.1", "26"),
+        ("0.12.5", "25"),
+        ("v0.25.0-rc1", "29"),
+        ("v0.9.0", "0"),
+        ("0.0.0+unknown", "9999"),
+        ("", "9999"),
+    ],
+)
+def test_buildkit_counts_as_the_docker_that_has_it(buildkit, docker):
+    """One that does not know its own version is not held against anything."""
+    assert docker_that_knows_as_much(buildkit.removeprefix("v")) == docker

@@ -16,7 +16,7 @@ from hivebase.build.bake.bases import layout_context
 from hivebase.build.bake.document import bake_document
 from hivebase.build.bake.names import target_names
 from hivebase.build.engines.adopt import adopt
-from hivebase.build.engines.docker import find_client
+from hivebase.build.engines.docker import find_client, server_version
 from hivebase.build.engines.features import parse_version
 from hivebase.build.scratch import scratch
 from hivebase.errors import BuildError, SystemFaultError
@@ -44,6 +44,14 @@ _RELEASES = (
     ((0, 10), "23"),
 )
 """First version of BuildKit, and the release of Docker that knows as much of Dockerfiles."""
+
+
+def docker_that_knows_as_much(buildkit: str) -> str:
+    """Return the release of Docker that has the front end of a version of BuildKit; the newest for an unknown one."""
+    have = parse_version(buildkit)
+    if not any(have):
+        return "9999"
+    return next((docker for first, docker in _RELEASES if have >= first), "0")
 
 
 class Buildx:
@@ -91,14 +99,17 @@ class Buildx:
         buildkit = re.search(r"(?im)^Buildkit(?: version)?:\s*v?(\S+)", text)
         self._driver = driver[1] if driver else ""
         self._buildkit = buildkit[1] if buildkit else ""
-        have = parse_version(self._buildkit)
-        self.version = next((name for first, name in _RELEASES if have >= first), "0") if have else "9999"
+        # Docker's own BuildKit knows its version only where it was not built by a distribution.
+        docker = server_version(self._command) if self._driver == "docker" else ""
+        self.version = docker or docker_that_knows_as_much(self._buildkit)
         self._stack = ExitStack()
         self._saved: dict[str, Path] = {}
 
     @property
     def title(self) -> str:
         """What builds, and where."""
+        if self._driver == "docker":
+            return f"Docker {self.version} through buildx"
         return f"BuildKit {self._buildkit or 'of unknown version'} ({self._driver})"
 
     def begin(self, orders: Sequence[Order], listener: Listener) -> None:

@@ -50,7 +50,7 @@ class Docker:
         self._settings = settings
         env = {**environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain", "LC_ALL": "C.UTF-8"}
         self._command = find_client(env, cancel)
-        self.version = _server(self._command)
+        self.version = server_version(self._command)
         self._parents = Parents(_DockerImages(self._command), settings, self._load)
 
     @property
@@ -131,7 +131,12 @@ def _programs(name: str, env: Mapping[str, str]) -> Iterator[Path]:
             yield path
 
 
-def _server(command: Command) -> str:
+def server_version(command: Command) -> str:
+    """Return the version of the daemon that a client reaches.
+
+    Raises:
+        SystemFaultError: it does not answer.
+    """
     done = command.attempt("version", "--format", "{{json .Server}}")
     try:
         document = json.loads(done.stdout)
