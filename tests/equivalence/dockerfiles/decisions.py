@@ -80,11 +80,11 @@ DECISIONS = (
     Decision(
         "decided-cache-mode", "/seen", "content", "the mode of a cache is the one that is asked for, no umask"
     ),
-    Decision("decided-cache-read-only", "/seen", "there", "not built yet: a cache mount is always writable"),
-    Decision("decided-cache-read-only", "history", "*", "not built yet: a cache mount is always writable"),
     Decision("decided-more-*", "outcome", "*", "some files that Docker refuses are built"),
     Decision("decided-dot-at-the-end", "*", "*", "a destination that ends with /. is a directory"),
-    Decision("decided-shift", "outcome", "*", "a space may stand between << and the name of a heredoc"),
+    Decision(
+        "decided-shift", "outcome", "*", "a space may stand between << and a heredoc's name", only="26.1"
+    ),
     Decision(
         "decided-workdir-as-written", "config", "WorkingDir", "the path is in its shortest form", only="26.1"
     ),

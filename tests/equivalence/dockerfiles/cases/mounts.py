@@ -110,6 +110,10 @@ CASES: Mapping[str, str | Case] = {
         USER app
         RUN --mount=type=cache,target=/m,id=of-app,uid=1000,gid=2000,mode=750 touch /m/f && ls /m > /tmp/3
         """,
+    "mount-cache-read-only": """
+        FROM team/start:1
+        RUN --mount=type=cache,target=/mnt,id=mount-cache-ro,ro touch /mnt/x 2> /dev/null || echo refused > /seen
+        """,
     "mount-cache-sharing": """
         FROM team/start:1
         RUN mkdir /m
