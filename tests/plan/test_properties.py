@@ -52,7 +52,8 @@ def test_d16_any_dockerfile_has_a_plan_or_an_error(text, args):
 def test_b7_evaluation_is_a_function(text):
     """The same Dockerfile gives the same stages, key for key."""
     with contextlib.suppress(HivebaseError):
-        assert run(text, files={"a": "1"}) == run(text, files={"a": "1"})
+        # The rest of an evaluation holds what reads files, and two of these are never equal.
+        assert run(text, files={"a": "1"}).stages == run(text, files={"a": "1"}).stages
 
 
 @given(st.text(max_size=200))

@@ -5,7 +5,7 @@ import pytest
 from tests.plan.memory import MemoryListing
 
 from hivebase.errors import UsageError
-from hivebase.plan.select import select, unmatched
+from hivebase.plan.select import expand_pattern, select, unmatched
 
 TREE = MemoryListing(
     {
@@ -66,14 +66,31 @@ def test_a_dot_is_everything():
         ("[ab].txt", ["a.txt", "b.txt"]),
         ("[^a].txt", ["b.txt"]),
         (r"\[x\].txt", ["[x].txt"]),
-        ("*/one.py", ["dir/one.py", "dir/one.py", "other/one.py"]),
+        ("*/one.py", ["dir/one.py", "other/one.py"]),
         ("d*/s*/*.py", ["dir/sub/two.py"]),
-        ("**/one.py", ["dir/one.py", "dir/one.py", "other/one.py"]),
+        ("**/one.py", ["dir/one.py", "other/one.py"]),
     ],
 )
 def test_wildcards_match_within_components(pattern, expected):
-    """Go's filepath.Match, one component at a time; a directory behind a link is looked into."""
+    """Go's filepath.Match, one component at a time; a directory behind a link is not looked into."""
     assert expected == [source for source, _ in pairs(pattern)]
+
+
+def test_links_are_followed_up_to_the_first_wildcard():
+    """BuildKit resolves what precedes it, and walks the tree from there."""
+    listing = MemoryListing({"d/e/a": "a", "d/e/b": "b", "k": "-> d/e", "d/l": "-> e"})
+    assert list(expand_pattern(listing, "k/*")) == ["d/e/a", "d/e/b"]
+    assert list(expand_pattern(listing, "d/*/a")) == ["d/e/a"]
+    assert list(expand_pattern(listing, "d/l/[a]")) == ["d/e/a"]
+
+
+def test_a_wildcard_in_a_directory_that_is_not_there():
+    """It may match nothing, but where it is looked for has to be something."""
+    listing = MemoryListing({"d/a": "a", "f": "f"})
+    assert list(expand_pattern(listing, "d/x*")) == []
+    assert list(expand_pattern(listing, "f/*")) == []
+    with pytest.raises(UsageError, match=r"no/\*"):
+        list(expand_pattern(listing, "no/*"))
 
 
 def test_d1_a_source_cannot_leave_the_source_tree():

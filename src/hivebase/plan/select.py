@@ -78,28 +78,45 @@ def unmatched(listing: FileFacts, patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def expand_pattern(listing: FileFacts, pattern: str) -> Iterator[str]:
-    """Yield the existing paths that ``pattern`` matches, links not followed, in sorted order."""
+    """Yield the existing paths that ``pattern`` matches, in sorted order.
+
+    Links are followed in what precedes the first wildcard, and nowhere behind it: BuildKit walks the tree from there.
+
+    Raises:
+        UsageError: what precedes the first wildcard does not exist.
+    """
     parts = [part for part in clamp(pattern).split("/") if part]
-    yield from _expand(listing, "", parts)
-
-
-def _expand(listing: FileFacts, base: str, parts: list[str]) -> Iterator[str]:
-    if not parts:
-        if listing.get(base) is not None:
-            yield base
+    first = next((place for place, part in enumerate(parts) if has_wildcard(part)), len(parts))
+    base = "/".join(map(unescape, parts[:first]))
+    if first == len(parts):
+        # The last part is what was asked for: a link is not followed here.
+        parent, _, name = base.rpartition("/")
+        path = posixpath.join(follow(listing, parent), name)
+        if listing.get(path) is not None:
+            yield path
         return
     directory = follow(listing, base)
     fact = listing.get(directory)
-    if fact is None or fact.kind != "dir":
-        return
+    if fact is None:
+        raise _missing(pattern)
+    if fact.kind == "dir":
+        yield from _walk(listing, directory, parts[first:])
+
+
+def _walk(listing: FileFacts, directory: str, parts: Sequence[str]) -> Iterator[str]:
     head, *rest = parts
-    if not has_wildcard(head):
-        yield from _expand(listing, posixpath.join(directory, unescape(head)), rest)
-        return
-    match = component_matcher(head)
-    for name in listing.children(directory):
-        if match(name):
-            yield from _expand(listing, posixpath.join(directory, name), rest)
+    if has_wildcard(head):
+        match = component_matcher(head)
+        names = [name for name in listing.children(directory) if match(name)]
+    else:
+        names = [unescape(head)]
+    for name in names:
+        path = posixpath.join(directory, name)
+        fact = listing.get(path)
+        if fact is not None and not rest:
+            yield path
+        elif fact is not None and fact.kind == "dir":
+            yield from _walk(listing, path, rest)
 
 
 def _plain(listing: FileFacts, pattern: str) -> Iterator[Selected]:

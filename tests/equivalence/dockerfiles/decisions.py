@@ -89,12 +89,6 @@ DECISIONS = (
         "decided-workdir-as-written", "config", "WorkingDir", "the path is in its shortest form", only="26.1"
     ),
     Decision("decided-workdir-as-written", "history", "*", "the path is in its shortest form", only="26.1"),
-    Decision(
-        "decided-open-*",
-        "*",
-        "*",
-        "a defect that is known: a pattern of COPY goes through links to directories",
-    ),
     Decision("decided-newer-*", "*", "*", "BuildKit has changed this since Docker 26.1"),
     Decision(
         "decided-link*", "*", "*", "Docker's own store cannot link, and copies; BuildKit's can", only="26.1"

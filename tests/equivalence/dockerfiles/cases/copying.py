@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CASES: Mapping[str, str | Case] = {
+    "copy-patterns-and-links": Case(
+        "FROM team/start:1\nCOPY */a /x/\nCOPY k/* /y/\nCOPY d/l/[a] /z/\n",
+        files={"f/a": "f", "d/e/a": "e", "k": Link("d/e"), "d/l": Link("e")},
+    ),
     "copy-files": """
         FROM team/start:1
         COPY a /file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING
 
-from tests.equivalence.dockerfiles.case import Case, File, Link, current
+from tests.equivalence.dockerfiles.case import Case, File, current
 from tests.equivalence.dockerfiles.context import archive, member
 
 if TYPE_CHECKING:
@@ -55,10 +55,6 @@ CASES: Mapping[str, str | Case] = {
         RUN touch /a
         """,
     "decided-workdir-as-written": current("FROM team/start:1\nWORKDIR /w/../x/\n"),
-    "decided-more-pattern-in-no-directory": "FROM team/start:1\nCOPY no/* /x/\n",
-    "decided-open-pattern-through-links": Case(
-        "FROM team/start:1\nCOPY */a /x/\n", files={"f/a": "f", "d/e/a": "e", "k": Link("d/e")}
-    ),
     "decided-unknown-owner": "FROM team/start:1\nCOPY --chown=nobodyhere a /x\n",
     "decided-unknown-group": "FROM team/start:1\nCOPY --chown=app:nogroup a /x\n",
     "decided-empty-group": "FROM team/start:1\nCOPY --chown=app: a /x\n",

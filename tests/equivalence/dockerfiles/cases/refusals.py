@@ -25,6 +25,7 @@ CASES: Mapping[str, str | Case] = {
     "refused-exit-code": refused("FROM team/start:1\nRUN false"),
     "refused-exec-form-without-program": refused('FROM team/start:1\nRUN ["nothing-of-that-name"]'),
     "refused-missing-source": refused("FROM team/start:1\nCOPY nothing /x"),
+    "refused-pattern-in-no-directory": refused("FROM team/start:1\nCOPY no/* /x/"),
     "refused-missing-source-of-a-stage": refused(
         "FROM team/start:1 AS s\nFROM team/start:1\nCOPY --from=s /no /x"
     ),
