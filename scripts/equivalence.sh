@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# The same Dockerfiles built by hivebase and by Docker, old and current, and compared; see docs/reference/equivalence.md.
-#   scripts/equivalence.sh [--soak N] [--seed N] [--docker VERSION] [-- PYTEST-ARGUMENT…]
+# The same Dockerfiles built by hivebase and by other engines, and compared; see docs/reference/equivalence.md.
+#   scripts/equivalence.sh [--soak N] [--seed N] [--docker VERSION] [--hive | --no-hive] [-- PYTEST-ARGUMENT…]
+# First the corpus and random Dockerfiles against Docker, old and current; then the base images of this repository
+# against Docker, buildah and bake, composed and with everything run: about an hour. --hive does the second alone.
 # --soak tries N random Dockerfiles that nobody tried before (or those of --seed) instead of the 200 that are always
 # tried; --docker leaves out the other version.
 set -euo pipefail
@@ -9,14 +11,16 @@ cd "$(dirname "$0")/.."
 . scripts/setup.sh
 
 versions=(20.10 26.1)
-soak="" seed=""
+soak="" seed="" corpus=yes hive=yes
 while [ $# -gt 0 ]; do
     case "$1" in
     --soak) soak=${2:?--soak takes a number} && shift 2 ;;
     --seed) seed=${2:?--seed takes a number} && shift 2 ;;
     --docker) versions=("${2:?--docker takes a version}") && shift 2 ;;
+    --hive) corpus="" && shift ;;
+    --no-hive) hive="" && shift ;;
     --) shift && break ;;
-    *) die "unknown option $1" "usage: scripts/equivalence.sh [--soak N] [--seed N] [--docker VERSION]" ;;
+    *) die "unknown option $1" "its first lines tell what there is" ;;
     esac
 done
 
@@ -32,13 +36,17 @@ if [ -n "$soak" ]; then
 fi
 
 failed=()
-for version in "${versions[@]}"; do
+for version in ${corpus:+"${versions[@]}"}; do
     say "Docker $version: the corpus and random Dockerfiles"
     # -s: the progress of a long soak is worth seeing.
     HIVEBASE_TEST_DOCKER="$version" .venv/bin/python -m pytest -s --quiet --durations=3 \
         tests/equivalence/test_dockerfiles.py tests/equivalence/test_generated.py "$@" || failed+=("Docker $version")
-    # ---- the images of the hive itself, against this Docker: here ----
 done
+if [ -n "$hive" ]; then
+    say "the base images of this repository"
+    .venv/bin/python -m tests.equivalence.hive_images || failed+=("the base images")
+    .venv/bin/python -m tests.equivalence.hive_images --no-compose docker-26.1 || failed+=("the base images, run")
+fi
 
 [ ${#failed[@]} -eq 0 ] || {
     printf 'error: not the same: %s\n' "${failed[*]}" >&2

@@ -59,12 +59,11 @@ DECISIONS = (
         "content",
         "a RUN sees the settings of the host, and only while it runs",
     ),
-    Decision("decided-mount-stubs", "/new*", "there", "places made for mounts do not stay"),
-    Decision("decided-mount-stubs", "/run/secrets*", "there", "places made for mounts do not stay"),
-    Decision("decided-mount-stubs", "history", "*", "places made for mounts do not stay"),
+    Decision("decided-mount-stubs", "/new*", "there", "places made for mounts do not stay", only="20.10"),
     Decision(
-        "decided-root-directory", "/seen", "content", "what a RUN makes of the root directory itself stays"
+        "decided-mount-stubs", "/run/secrets*", "there", "places made for mounts do not stay", only="20.10"
     ),
+    Decision("decided-mount-stubs", "history", "*", "places made for mounts do not stay", only="20.10"),
     Decision("decided-archive-devices", "outcome", "*", "archives that are added have no devices and fifos"),
     Decision(
         "decided-unknown-*", "outcome", "*", "an unknown name in --chown is refused, and does not mean root"
@@ -81,7 +80,9 @@ DECISIONS = (
         "decided-cache-mode", "/seen", "content", "the mode of a cache is the one that is asked for, no umask"
     ),
     Decision("decided-more-*", "outcome", "*", "some files that Docker refuses are built"),
-    Decision("decided-dot-at-the-end", "*", "*", "a destination that ends with /. is a directory"),
+    Decision(
+        "decided-dot-at-the-end", "*", "*", "a destination that ends with /. is a directory", only="20.10"
+    ),
     Decision(
         "decided-shift", "outcome", "*", "a space may stand between << and a heredoc's name", only="26.1"
     ),

@@ -40,11 +40,6 @@ CASES: Mapping[str, str | Case] = {
         RUN touch /d
         """,
     "decided-whiteout-name": "FROM team/start:1\nRUN touch /.wh.x\n",
-    "decided-root-directory": """
-        FROM team/start:1
-        RUN chmod 711 /; chown 0:5 /; touch /x
-        RUN stat -c '%a %u %g' / > /seen
-        """,
     "decided-archive-devices": Case(
         "FROM team/start:1\nADD device.tar /\n",
         files={"device.tar": archive([member("pipe", mode=0o600, kind=tarfile.FIFOTYPE)])},

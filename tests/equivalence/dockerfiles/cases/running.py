@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CASES: Mapping[str, str | Case] = {
+    "run-root-directory": """
+        FROM team/start:1
+        RUN chmod 711 /; chown 0:5 /; touch /x
+        RUN stat -c '%a %u %g' / > /seen
+        """,
     "run-removes": """
         FROM team/start:1
         RUN mkdir -p /t/u/v && touch /t/u/v/f /t/g && rm -r /var && mkdir /var && touch /var/x
