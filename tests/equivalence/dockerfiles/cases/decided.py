@@ -50,6 +50,7 @@ CASES: Mapping[str, str | Case] = {
         RUN touch /a
         """,
     "decided-workdir-as-written": current("FROM team/start:1\nWORKDIR /w/../x/\n"),
+    "decided-more-pattern-without-match": "FROM team/start:1\nCOPY d/no* /x/\n",
     "decided-unknown-owner": "FROM team/start:1\nCOPY --chown=nobodyhere a /x\n",
     "decided-unknown-group": "FROM team/start:1\nCOPY --chown=app:nogroup a /x\n",
     "decided-empty-group": "FROM team/start:1\nCOPY --chown=app: a /x\n",
