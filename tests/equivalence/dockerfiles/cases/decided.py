@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING
 
-from tests.equivalence.dockerfiles.case import Case, File, current
+from tests.equivalence.dockerfiles.case import Case, File, Link, current
 from tests.equivalence.dockerfiles.context import archive, member
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ CASES: Mapping[str, str | Case] = {
         """,
     "decided-workdir-as-written": current("FROM team/start:1\nWORKDIR /w/../x/\n"),
     "decided-more-pattern-without-match": "FROM team/start:1\nCOPY d/no* /x/\n",
+    "decided-more-pattern-and-link-to-nothing": Case(
+        "FROM team/start:1\nCOPY [f] /x/\n",
+        needs="26.1",
+        files={"f/a": "a", "f/l": Link("nowhere")},
+    ),
     "decided-unknown-owner": "FROM team/start:1\nCOPY --chown=nobodyhere a /x\n",
     "decided-unknown-group": "FROM team/start:1\nCOPY --chown=app:nogroup a /x\n",
     "decided-empty-group": "FROM team/start:1\nCOPY --chown=app: a /x\n",
