@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.commands import Command
 from hivebase.build.engines.parents import Parents
+from hivebase.build.engines.shown_secrets import shown
 from hivebase.build.scratch import scratch
 from hivebase.digest import Digest
 from hivebase.errors import SystemFaultError
@@ -66,12 +67,12 @@ class Buildah:
     def build(self, order: Order, listener: Listener, /) -> Made:
         """See :class:`~hivebase.build.engines.order.Builder`."""
         target = _local(order.ref)
-        with scratch(self._store) as work:
+        with scratch(self._store) as work, shown(order.secrets) as secrets:
             self._parents.hand_over(order, work)
             # The format of Docker, because OCI has no place for HEALTHCHECK, SHELL and ONBUILD.
             words: list[str | Path] = ["bud", "--format", "docker", "--layers", "--force-rm", "--pull-never"]
             words += ["--isolation", "chroot", "--network", "host", *_policy(work), "--tag", target]
-            words += [*order.words(work), order.context]
+            words += [*order.words(secrets), order.context]
             self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
             saved = work / "saved.tar"
             self._command.run("push", "--quiet", *_policy(work), target, f"docker-archive:{saved}")

@@ -18,6 +18,7 @@ from hivebase.build.bake.names import target_names
 from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.docker import find_client, server_version
 from hivebase.build.engines.features import parse_version
+from hivebase.build.engines.shown_secrets import shown
 from hivebase.build.scratch import scratch
 from hivebase.errors import BuildError, SystemFaultError
 from hivebase.progress import Event
@@ -123,6 +124,12 @@ class Buildx:
             return
         work = self._stack.enter_context(scratch(self._store))
         names = [order.name for order in orders]
+        given = orders[0].secrets  # of the build, and so the same for all
+        files = self._stack.enter_context(shown(given))
+        mounts = {
+            "secret": [f"id={name},src={file}" for name, file in files.items()],
+            "ssh": [f"{name}={socket}" for name, socket in given.agents.items()],
+        }
         contexts: dict[str, str] = {}
         extra: dict[str, dict[str, Any]] = {}
         for number, order in enumerate(orders):
@@ -134,10 +141,7 @@ class Buildx:
             extra[order.name] = {"output": [f"type=docker,dest={self._saved[order.name]}"]}
             if not order.use_cache:
                 extra[order.name]["no-cache"] = True
-            secrets, agents = order.mounts(work)
-            extra[order.name] |= {
-                key: value for key, value in (("secret", secrets), ("ssh", agents)) if value
-            }
+            extra[order.name] |= {key: value for key, value in mounts.items() if value}
         inputs = msgspec.structs.replace(self._inputs, names=names)
         document = bake_document(self._workspace.hive, inputs, contexts, extra)
         file = work / "docker-bake.json"

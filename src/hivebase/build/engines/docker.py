@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.commands import Command
 from hivebase.build.engines.parents import Parents
+from hivebase.build.engines.shown_secrets import shown
 from hivebase.build.scratch import scratch
 from hivebase.errors import SystemFaultError
 from hivebase.oci.archive import export_docker
@@ -60,9 +61,9 @@ class Docker:
 
     def build(self, order: Order, listener: Listener, /) -> Made:
         """See :class:`~hivebase.build.engines.order.Builder`."""
-        with scratch(self._store) as work:
+        with scratch(self._store) as work, shown(order.secrets) as secrets:
             self._parents.hand_over(order, work)
-            words = ["build", "--network=host", "--tag", order.ref, *order.words(work), order.context]
+            words = ["build", "--network=host", "--tag", order.ref, *order.words(secrets), order.context]
             self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
             saved = work / "saved.tar"
             self._command.run("save", order.ref, stdout=saved)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from hivebase.digest import Digest
 from hivebase.plan.steps import ComposeStep, CopyStep, ImageSource, RunStep
 
 if TYPE_CHECKING:
@@ -69,29 +68,20 @@ class Order(msgspec.Struct, frozen=True):
             )
         }
 
-    def words(self, work: Path) -> list[str | Path]:
+    def words(self, secrets: Mapping[str, Path]) -> list[str | Path]:
         """Return the options of ``docker build`` that buildah has under the same names.
 
         Args:
-            work: a directory that is removed after the build; secrets are shown from there.
+            secrets: the file of each, by its id.
         """
         words: list[str | Path] = ["--file", self.dockerfile, *([] if self.use_cache else ["--no-cache"])]
         for name, value in self.args.items():
             words += ["--build-arg", f"{name}={value}"]
-        secrets, agents = self.mounts(work)
-        words += [word for secret in secrets for word in ("--secret", secret)]
-        words += [word for agent in agents for word in ("--ssh", agent)]
+        for name, file in secrets.items():
+            words += ["--secret", f"id={name},src={file}"]
+        for name, socket in self.secrets.agents.items():
+            words += ["--ssh", f"{name}={socket}"]
         return words
-
-    def mounts(self, work: Path) -> tuple[list[str], list[str]]:
-        """Return secrets and agents as buildx wants them; secrets are put into ``work``, for their user only."""
-        secrets = []
-        for name, data in self.secrets.values.items():
-            file = work / f"secret-{Digest.of(name.encode()).hex}"
-            file.touch(mode=0o600)
-            file.write_bytes(data)
-            secrets.append(f"id={name},src={file}")
-        return secrets, [f"{name}={socket}" for name, socket in self.secrets.agents.items()]
 
 
 class Made(msgspec.Struct, frozen=True):
