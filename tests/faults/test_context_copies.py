@@ -65,11 +65,13 @@ def test_d1_no_name_and_no_link_leads_out_of_the_context(tmp_path, host, links, 
 
 
 def test_d1_a_wildcard_behind_a_link_matches_nothing_outside(tmp_path, host):
-    """A wildcard without a match copies nothing; the host's file is not one."""
+    """The directory of the host is not there for it, and a link behind a wildcard is not looked into."""
     assert (host / "shadow").exists()
-    context = make(tmp_path, {"a": "A", "l": Link("../host")})
+    context = make(tmp_path, {"a": "A", "l": Link("../host"), "d/l": Link("../../host")})
 
-    image = do(context, "COPY l/* /x/")
+    with pytest.raises(UsageError, match=r"l/\*"):
+        do(context, "COPY l/* /x/")
+    image = do(context, "COPY */l/* /x/")
 
     assert CANARY.encode() not in held(image)
     assert not any("shadow" in row for row in image.rows())
