@@ -53,6 +53,7 @@ def _compare(work: Path, engine: str, *, no_compose: bool) -> int:
             if engine.startswith("buildx"):
                 # The image store that takes images from a directory.
                 os.environ["TEST_INTEGRATION_USE_SNAPSHOTTER"] = "1"
+                stack.callback(os.environ.pop, "TEST_INTEGRATION_USE_SNAPSHOTTER")
             # The next daemon makes the directory anew.
             stack.callback(shutil.rmtree, work / "dockerd", ignore_errors=True)
             client, client_env = stack.enter_context(current_dockerd(work))
