@@ -97,6 +97,16 @@ DECISIONS = (
     Decision(
         "decided-block-devices", "/b", "*", "Docker copies a block device as a character device", only="26.1"
     ),
+    *(
+        Decision(
+            "decided-character-devices",
+            "/n",
+            fact,
+            "Docker 20.10 copies a device as an empty file",
+            only="20.10",
+        )
+        for fact in ("kind", "device")
+    ),
     Decision(
         "decided-history-of-branches",
         "history",

@@ -105,6 +105,12 @@ CASES: Mapping[str, str | Case] = {
         FROM scratch
         COPY --from=s /b /b
         """),
+    "decided-character-devices": """
+        FROM team/start:1 AS s
+        RUN mknod /n c 1 3
+        FROM team/start:1
+        COPY --from=s /n /n
+        """,
     "decided-history-of-branches": """
         FROM team/start:1 AS base
         RUN mkdir /t && touch /t/base
