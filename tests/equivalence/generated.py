@@ -283,7 +283,8 @@ def _copies(draw: DrawFn, number: int, newer: bool) -> str:  # noqa: FBT001
             "l*",
             "k*",
             "f*",
-            "*/a",
+            # Docker 20.10 stumbles over a link to a file (``decided-more-pattern-and-link-to-a-file``).
+            "*/a" if newer else "d*",
             "x*",
             "./d/../a",
         ]

@@ -56,6 +56,9 @@ CASES: Mapping[str, str | Case] = {
         needs="26.1",
         files={"f/a": "a", "f/l": Link("nowhere")},
     ),
+    "decided-more-pattern-and-link-to-a-file": Case(
+        "FROM team/start:1\nCOPY */a /x/\n", files={"f/a": "f", "k": Link("a")}
+    ),
     "decided-unknown-owner": "FROM team/start:1\nCOPY --chown=nobodyhere a /x\n",
     "decided-unknown-group": "FROM team/start:1\nCOPY --chown=app:nogroup a /x\n",
     "decided-empty-group": "FROM team/start:1\nCOPY --chown=app: a /x\n",
