@@ -58,3 +58,12 @@ def test_a_program_that_is_not_there_is_told():
         command.run("build")
     with pytest.raises(SystemFaultError, match="cannot be started"):
         command.output("build")
+
+
+def test_secrets_are_masked_in_what_an_engine_prints(shell):
+    """In its lines, and in the error that repeats the last of them."""
+    told: list[str] = []
+    with pytest.raises(BuildError) as caught:
+        shell.run("echo it is hunter2; exit 1", told=told.append, secrets=[b"hunter2"])
+    assert told == ["it is ***"]
+    assert "hunter2" not in caught.value.why

@@ -73,7 +73,11 @@ class Buildah:
             words: list[str | Path] = ["bud", "--format", "docker", "--layers", "--force-rm", "--pull-never"]
             words += ["--isolation", "chroot", "--network", "host", *_policy(work), "--tag", target]
             words += [*order.words(secrets), order.context]
-            self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
+            self._command.run(
+                *words,
+                told=lambda line: listener(Event(order.name, "log", line)),
+                secrets=order.secrets.values.values(),
+            )
             saved = work / "saved.tar"
             self._command.run("push", "--quiet", *_policy(work), target, f"docker-archive:{saved}")
             self._parents.built(order)

@@ -150,7 +150,10 @@ class Buildx:
         words: list[str | Path] = ["buildx", "bake", *self._builder, *self._network(document, work)]
         words += ["--file", file, *targets.values()]
         self._command.run(
-            *words, told=lambda line: listener(Event("bake", "log", line)), cwd=self._workspace.root
+            *words,
+            told=lambda line: listener(Event("bake", "log", line)),
+            secrets=given.values.values(),
+            cwd=self._workspace.root,
         )
 
     def build(self, order: Order, listener: Listener, /) -> Made:

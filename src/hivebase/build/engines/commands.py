@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import threading
 from collections import deque
@@ -11,17 +10,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hivebase.build.printed import Printed
 from hivebase.errors import BuildError, InterruptedByUserError, SystemFaultError
+from hivebase.layers.sandbox.output import Masker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-_KEPT = 30
-_LINE = 2000
+_KEPT = 5
 _POLL = 0.1
 _GRACE = 10.0
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+_CHUNK = 1 << 16
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -37,19 +37,19 @@ class Command(msgspec.Struct, frozen=True):
     env: Mapping[str, str]
     cancel: threading.Event
 
-    def output(self, *words: str | Path, stdin: bytes = b"") -> str:
+    def output(self, *words: str | Path) -> str:
         """Return what a short call printed.
 
         Raises:
             SystemFaultError: it cannot be started, or failed.
         """
-        done = self.attempt(*words, stdin=stdin)
+        done = self.attempt(*words)
         if done.returncode != 0:
             why = done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
             raise SystemFaultError(f"'{self._shown(words)}' failed", why=why[-500:])
         return done.stdout.decode("utf-8", "replace").strip()
 
-    def attempt(self, *words: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def attempt(self, *words: str | Path) -> subprocess.CompletedProcess[bytes]:
         """Return how a short call ended.
 
         Raises:
@@ -59,7 +59,7 @@ class Command(msgspec.Struct, frozen=True):
             return subprocess.run(
                 [*self.words, *map(str, words)],
                 env=dict(self.env),
-                input=stdin,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
             )
@@ -70,6 +70,7 @@ class Command(msgspec.Struct, frozen=True):
         self,
         *words: str | Path,
         told: Callable[[str], object] = lambda _: None,
+        secrets: Iterable[bytes] = (),
         stdout: Path | None = None,
         cwd: Path | None = None,
     ) -> None:
@@ -77,7 +78,8 @@ class Command(msgspec.Struct, frozen=True):
 
         Args:
             words: behind those of every call.
-            told: takes each line that it prints.
+            told: takes each line that it prints, as :class:`~hivebase.build.printed.Printed` gives it out.
+            secrets: masked in these lines.
             stdout: a file for its standard output, which is told otherwise.
             cwd: the directory to start it in.
 
@@ -103,7 +105,13 @@ class Command(msgspec.Struct, frozen=True):
         finally:
             if stdout is not None and not isinstance(output, int):
                 output.close()
-        reader = threading.Thread(target=self._read, args=(process, lines, told), daemon=True)
+
+        def line(text: str) -> None:
+            if text:
+                lines.append(text)
+                told(text)
+
+        reader = threading.Thread(target=_read, args=(process, Masker(secrets), Printed(line)), daemon=True)
         reader.start()
         try:
             self._wait(process)
@@ -114,21 +122,8 @@ class Command(msgspec.Struct, frozen=True):
         if self.cancel.is_set():
             raise InterruptedByUserError("interrupted")
         if process.returncode != 0:
-            why = "\n".join(list(lines)[-5:]) or f"exit code {process.returncode}"
+            why = "\n".join(lines) or f"exit code {process.returncode}"
             raise BuildError(f"'{self._shown(words)}' failed", why=why)
-
-    def _read(
-        self, process: subprocess.Popen[bytes], lines: deque[str], told: Callable[[str], object]
-    ) -> None:
-        stream = process.stdout or process.stderr
-        if stream is None:
-            return
-        for data in stream:
-            line = _CONTROL.sub("", data.decode("utf-8", "replace").rstrip("\r\n"))[:_LINE]
-            if line:
-                lines.append(line)
-                told(line)
-        stream.close()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         while True:
@@ -143,6 +138,17 @@ class Command(msgspec.Struct, frozen=True):
     def _shown(self, words: Sequence[str | Path]) -> str:
         name = os.path.basename(self.words[0])  # noqa: PTH119 -- a word, not a file
         return " ".join([name, *map(str, words[:1])])
+
+
+def _read(process: subprocess.Popen[bytes], masker: Masker, printed: Printed) -> None:
+    stream = process.stdout or process.stderr
+    if stream is None:
+        return
+    while chunk := os.read(stream.fileno(), _CHUNK):
+        printed.feed(masker.feed(chunk))
+    printed.feed(masker.close())
+    printed.close()
+    stream.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -64,7 +64,11 @@ class Docker:
         with scratch(self._store) as work, shown(order.secrets) as secrets:
             self._parents.hand_over(order, work)
             words = ["build", "--network=host", "--tag", order.ref, *order.words(secrets), order.context]
-            self._command.run(*words, told=lambda line: listener(Event(order.name, "log", line)))
+            self._command.run(
+                *words,
+                told=lambda line: listener(Event(order.name, "log", line)),
+                secrets=order.secrets.values.values(),
+            )
             saved = work / "saved.tar"
             self._command.run("save", order.ref, stdout=saved)
             self._parents.built(order)
