@@ -14,7 +14,7 @@ from hivebase.build.stage import SCRATCH, Built, StageBuilder
 from hivebase.build.stand_ins import stand_ins
 from hivebase.errors import HivebaseError, InterruptedByUserError
 from hivebase.oci.annotations import stand_ins_of
-from hivebase.plan.steps import ComposeStep, CopyStep, ImageSource, RunStep
+from hivebase.plan.steps import ImageSource, sources_of
 from hivebase.progress import Event, Listener, silent
 
 if TYPE_CHECKING:
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hivebase.build.bases import Base
-    from hivebase.build.engines.order import Made
     from hivebase.build.scheduler import Outcome
     from hivebase.build.stage import Doer
     from hivebase.layers.indexed_cache import Indexes
-    from hivebase.oci.model import Descriptor
+    from hivebase.oci.model import Descriptor, ImageConfig
     from hivebase.oci.store import Image, Store
     from hivebase.plan.steps import ImagePlan, Reason, StagePlan
 
@@ -93,8 +92,8 @@ class Execution(msgspec.Struct):
     forced: frozenset[str]
     listener: Listener = silent
     budgets: Mapping[str, int] = {}
-    whole: Callable[[ImagePlan, Callable[[ImageSource], Image]], Made] | None = None
-    _foreign: dict[str, Made] = {}
+    whole: Callable[[ImagePlan, Callable[[ImageSource], Image]], Image] | None = None
+    _foreign: dict[str, ImageConfig] = {}
     _started: dict[str, float] = {}
     _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = {}
 
@@ -192,7 +191,7 @@ class Execution(msgspec.Struct):
         return run
 
     def _whole_job(
-        self, plan: ImagePlan, build: Callable[[ImagePlan, Callable[[ImageSource], Image]], Made]
+        self, plan: ImagePlan, build: Callable[[ImagePlan, Callable[[ImageSource], Image]], Image]
     ) -> Callable[[Mapping[str, Built]], Built]:
         def find(source: ImageSource) -> Image:
             if source.kind == "external":
@@ -201,8 +200,9 @@ class Execution(msgspec.Struct):
 
         def run(_results: Mapping[str, Built]) -> Built:
             self._started.setdefault(plan.name, time.monotonic())
-            made = self._foreign[plan.name] = build(plan, find)
-            return Built.of_image(made.image)
+            image = build(plan, find)
+            self._foreign[plan.name] = image.config
+            return Built.of_image(image)
 
         return run
 
@@ -216,7 +216,7 @@ class Execution(msgspec.Struct):
             base=self._base(plan, stages),
             epoch=self.epoch,
             stand_ins=names,
-            start=self._foreign[plan.name].config if plan.name in self._foreign else None,
+            start=self._foreign.get(plan.name),
         )
         ref = self.refs[plan.name]
         parents = {
@@ -277,11 +277,5 @@ def _last(image: str) -> str:
 
 def _sources(stage: StagePlan) -> set[ImageSource]:
     """Return what the steps of ``stage`` read from, the context excepted."""
-    found: set[ImageSource] = set()
-    for step in stage.steps:
-        if isinstance(step, CopyStep):
-            found.add(step.source)
-        elif isinstance(step, RunStep | ComposeStep):
-            command = step.run if isinstance(step, ComposeStep) else step
-            found.update(mount.source for mount in command.mounts if mount.source is not None)
+    found = {source for step in stage.steps for source in sources_of(step)}
     return {source for source in found if source.kind != "context"}

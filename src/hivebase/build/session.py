@@ -40,7 +40,8 @@ from hivebase.values import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from hivebase.build.engines.foreign import EngineName, ForeignEngine
+    from hivebase.build.engines import EngineName, ForeignName
+    from hivebase.build.engines.foreign import ForeignEngine
     from hivebase.build.execute import ImageResult
     from hivebase.build.wheel_source import WheelSource
     from hivebase.build.workspace import Workspace
@@ -251,7 +252,7 @@ class Session:
         """Return an external image by its name in ``StagePlan.needs_external``, once a plan was prepared."""
         return self._bases[key].image
 
-    def foreign(self, name: EngineName, forced: Collection[str] = ()) -> ForeignEngine:
+    def foreign(self, name: ForeignName, forced: Collection[str] = ()) -> ForeignEngine:
         """Return an engine that is not ours, for the images of this session.
 
         Raises:

@@ -17,7 +17,7 @@ from hivebase.layers.layer import Layer
 from hivebase.layers.tree import StackedTree
 from hivebase.oci.model import Descriptor, History
 from hivebase.plan.keys import fingerprint
-from hivebase.plan.steps import ComposeStep, ConfigStep, CopyStep, RunStep, WorkdirStep
+from hivebase.plan.steps import ComposeStep, ConfigStep, CopyStep, RunStep, WorkdirStep, sources_of
 from hivebase.progress import Event, Listener, silent
 
 if TYPE_CHECKING:
@@ -208,14 +208,8 @@ def _origin(step: LayerStep, on: Built, sources: Mapping[ImageSource, Built]) ->
     A step's key says what these were made *from*. A RUN that was done again need not have left the same files,
     and a layer is a difference: it fits only what it was made on.
     """
-    read: list[ImageSource | None] = []
-    if isinstance(step, CopyStep):
-        read = [step.source]
-    elif isinstance(step, RunStep | ComposeStep):
-        command = step.run if isinstance(step, ComposeStep) else step
-        read = [mount.source for mount in command.mounts]
     return fingerprint(
-        on.diff_ids, [sources[source].diff_ids for source in read if source and source in sources]
+        on.diff_ids, [sources[source].diff_ids for source in sources_of(step) if source in sources]
     )
 
 

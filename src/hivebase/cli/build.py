@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from hivebase.build.engines import FOREIGN
 from hivebase.cli.output import emit, emit_json, note, report_error, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hivebase.build.bases import BaseMode
-    from hivebase.build.engines.foreign import EngineName
+    from hivebase.build.engines import EngineName
     from hivebase.build.execute import ImageResult
     from hivebase.build.session import Session
     from hivebase.plan.steps import ImagePlan
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--ssh", "agents", multiple=True, metavar="ID[=SOCKET]", help="Give an SSH agent to RUN.")
 @click.option(
     "--engine",
-    type=click.Choice(["embedded", "docker", "buildah", "buildx"]),
+    type=click.Choice(["embedded", *FOREIGN]),
     default="embedded",
     show_default=True,
     help="What builds: hivebase itself, Docker (BuildKit) or buildah of this machine, or a builder of buildx.",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from hivebase.build.engines import FOREIGN
 from hivebase.cli.output import emit, emit_json, note, report_error, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hivebase.build.engines.foreign import EngineName
+    from hivebase.build.engines import ForeignName
     from hivebase.inspect.comparison.against import Verdict
 
 _SHOWN = 40
@@ -22,7 +23,7 @@ _SHOWN = 40
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option(
     "--against",
-    type=click.Choice(["docker", "buildah", "buildx"]),
+    type=click.Choice(FOREIGN),
     required=True,
     help="The engine to compare with, as it is on this machine.",
 )
@@ -63,7 +64,7 @@ def command(directory: str, /, **words: Any) -> int:
         compose=not words["no_compose"],
         builder=words["builder"],
     )
-    engine = cast("EngineName", words["against"])
+    engine = cast("ForeignName", words["against"])
     with (
         Display(verbose=words["verbose"], quiet=False) as display,
         open_session(Path(directory), options, display) as session,

@@ -196,6 +196,19 @@ class ConfigStep(msgspec.Struct, frozen=True):
 Step = RunStep | ComposeStep | CopyStep | WorkdirStep | ConfigStep
 
 
+def mounts_of(step: Step) -> tuple[MountSpec, ...]:
+    """Return the mounts of a step; an installation has those of its command."""
+    command = step.run if isinstance(step, ComposeStep) else step
+    return command.mounts if isinstance(command, RunStep) else ()
+
+
+def sources_of(step: Step) -> tuple[ImageSource, ...]:
+    """Return what a step reads from besides the tree that it stands on, the context included."""
+    if isinstance(step, CopyStep):
+        return (step.source,)
+    return tuple(mount.source for mount in mounts_of(step) if mount.source is not None)
+
+
 class StagePlan(msgspec.Struct, frozen=True):
     """One stage to build.
 

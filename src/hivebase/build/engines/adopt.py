@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hivebase.build.engines.order import Made
 from hivebase.digest import CHUNK, Digest
 from hivebase.errors import CorruptContentError
 from hivebase.layers.gzip import Compressor
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from hivebase.build.engines.settings import HostSettings
     from hivebase.oci.model import ImageConfig
     from hivebase.oci.sources import Source
-    from hivebase.oci.store import Store
+    from hivebase.oci.store import Image, Store
 
 
 class _Saved(msgspec.Struct, frozen=True, rename="pascal"):
@@ -35,7 +34,7 @@ class _Saved(msgspec.Struct, frozen=True, rename="pascal"):
     layers: tuple[str, ...] = ()
 
 
-def adopt(store: Store, saved: Path, order: Order, settings: HostSettings, title: str) -> Made:
+def adopt(store: Store, saved: Path, order: Order, settings: HostSettings) -> Image:
     """Return the image of ``order`` that an engine saved, as an image of our store without a name.
 
     Args:
@@ -43,7 +42,6 @@ def adopt(store: Store, saved: Path, order: Order, settings: HostSettings, title
         saved: a docker-archive.
         order: knows the layers that are in the store already.
         settings: what was lent, and is taken off.
-        title: of the engine.
 
     Raises:
         CorruptContentError: the archive is not one of one image.
@@ -51,7 +49,7 @@ def adopt(store: Store, saved: Path, order: Order, settings: HostSettings, title
     """
     config, layers = settings.take_off(*read_archive(store, saved, order.known()))
     descriptor = store.put_image(config, [layer.descriptor for layer in layers])
-    return Made(store.image(descriptor.digest), title)
+    return store.image(descriptor.digest)
 
 
 def read_archive(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hivebase.build.engines.order import Made, Order
+    from hivebase.build.engines.order import Order
     from hivebase.build.engines.settings import HostSettings
     from hivebase.oci.store import Image, Store
     from hivebase.progress import Listener
@@ -64,7 +64,7 @@ class Buildah:
         """Name and version."""
         return f"buildah {self.version}"
 
-    def build(self, order: Order, listener: Listener, /) -> Made:
+    def build(self, order: Order, listener: Listener, /) -> Image:
         """See :class:`~hivebase.build.engines.order.Builder`."""
         target = _local(order.ref)
         with scratch(self._store) as work, shown(order.secrets) as secrets:
@@ -81,7 +81,7 @@ class Buildah:
             saved = work / "saved.tar"
             self._command.run("push", "--quiet", *_policy(work), target, f"docker-archive:{saved}")
             self._parents.built(order)
-            return adopt(self._store, saved, order, self._settings, self.title)
+            return adopt(self._store, saved, order, self._settings)
 
     def close(self) -> None:
         """Let every name in the storage mean what it meant before."""

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hivebase.build.engines.order import Made, Order
+    from hivebase.build.engines.order import Order
     from hivebase.build.engines.settings import HostSettings
     from hivebase.build.workspace import Workspace
-    from hivebase.oci.store import Store
+    from hivebase.oci.store import Image, Store
     from hivebase.plan.planner import PlanInputs
     from hivebase.progress import Listener
 
@@ -156,13 +156,13 @@ class Buildx:
             cwd=self._workspace.root,
         )
 
-    def build(self, order: Order, listener: Listener, /) -> Made:
+    def build(self, order: Order, listener: Listener, /) -> Image:
         """See :class:`~hivebase.build.engines.order.Builder`; the image was built by :meth:`begin`."""
         del listener
         saved = self._saved.get(order.name)
         if saved is None or not saved.exists():
             raise BuildError(f"bake left no image of {order.name}", where=order.name)
-        return adopt(self._store, saved, order, self._settings, self.title)
+        return adopt(self._store, saved, order, self._settings)
 
     def close(self) -> None:
         """Remove what was fetched."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping
 
-    from hivebase.build.engines.order import Made, Order
+    from hivebase.build.engines.order import Order
     from hivebase.build.engines.settings import HostSettings
     from hivebase.oci.store import Image, Store
     from hivebase.progress import Listener
@@ -59,7 +59,7 @@ class Docker:
         """Name and version of the daemon."""
         return f"Docker {self.version}"
 
-    def build(self, order: Order, listener: Listener, /) -> Made:
+    def build(self, order: Order, listener: Listener, /) -> Image:
         """See :class:`~hivebase.build.engines.order.Builder`."""
         with scratch(self._store) as work, shown(order.secrets) as secrets:
             self._parents.hand_over(order, work)
@@ -72,7 +72,7 @@ class Docker:
             saved = work / "saved.tar"
             self._command.run("save", order.ref, stdout=saved)
             self._parents.built(order)
-            return adopt(self._store, saved, order, self._settings, self.title)
+            return adopt(self._store, saved, order, self._settings)
 
     def close(self) -> None:
         """Let every name in the daemon mean what it meant before."""

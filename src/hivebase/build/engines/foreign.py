@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from hivebase.build.bake.uses import graph_of, uses_of
 from hivebase.build.engines.features import refuse_unable
 from hivebase.build.engines.order import Order, Read, images_read
 from hivebase.build.engines.settings import HostSettings
 from hivebase.build.epoch import DEFAULT
-from hivebase.errors import HivebaseError, UsageError
+from hivebase.errors import HivebaseError
 from hivebase.layers.sandbox import host
 from hivebase.progress import Event
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Sequence
 
+    from hivebase.build.engines import ForeignName
     from hivebase.build.engines.buildx import Buildx
-    from hivebase.build.engines.order import Builder, Made
+    from hivebase.build.engines.order import Builder
     from hivebase.build.secrets import Secrets
     from hivebase.build.workspace import Workspace
     from hivebase.oci.store import Image, Store
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
     from hivebase.plan.planner import PlanInputs
     from hivebase.plan.steps import ImagePlan, ImageSource
     from hivebase.progress import Listener
-
-EngineName = Literal["embedded", "docker", "buildah", "buildx"]
-"""What builds: our own, or one of those that are on this machine."""
-
-ENGINES: tuple[str, ...] = get_args(EngineName)
 
 
 class ForeignEngine:
@@ -56,7 +52,7 @@ class ForeignEngine:
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what reaches outside is passed in
         self,
-        name: EngineName,
+        name: ForeignName,
         store: Store,
         workspace: Workspace,
         inputs: PlanInputs,
@@ -86,14 +82,12 @@ class ForeignEngine:
             from hivebase.build.engines.buildah import Buildah  # noqa: PLC0415
 
             self._builder = Buildah(store, settings, os.environ, cancel)
-        elif name == "buildx":
+        else:
             from hivebase.build.engines.buildx import Buildx  # noqa: PLC0415
 
             self._builder = self._bake = Buildx(
                 store, settings, os.environ, cancel, workspace, inputs, builder
             )
-        else:
-            raise UsageError(f"not a foreign engine: {name!r}")
 
     @cached_property
     def _graph(self) -> Graph:
@@ -129,7 +123,7 @@ class ForeignEngine:
         mine = {plan.name for plan in plans}
         self._bake.begin([self._order(plan, find, apart=mine) for plan in plans], self._listener)
 
-    def build(self, plan: ImagePlan, find: Callable[[ImageSource], Image]) -> Made:
+    def build(self, plan: ImagePlan, find: Callable[[ImageSource], Image]) -> Image:
         """Build one image on those that ``find`` returns.
 
         Raises:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hivebase.errors import SystemFaultError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Images(Protocol):
@@ -36,11 +33,6 @@ class BorrowedNames:
     def __init__(self, images: Images) -> None:
         self._images = images
         self._before: dict[str, str] = {}
-
-    @property
-    def before(self) -> Mapping[str, str]:
-        """What each borrowed name meant: an id, or empty for nothing."""
-        return self._before
 
     def remember(self, name: str) -> str:
         """Take note of what ``name`` means before it is given to something else; return what it means now.

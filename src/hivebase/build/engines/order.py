@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from hivebase.plan.steps import ComposeStep, CopyStep, ImageSource, RunStep
+from hivebase.plan.steps import ImageSource, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from hivebase.build.secrets import Secrets
-    from hivebase.oci.model import Descriptor, ImageConfig
+    from hivebase.oci.model import Descriptor
     from hivebase.oci.store import Image
     from hivebase.plan.steps import ImagePlan
     from hivebase.progress import Listener
@@ -84,23 +84,6 @@ class Order(msgspec.Struct, frozen=True):
         return words
 
 
-class Made(msgspec.Struct, frozen=True):
-    """An image that a foreign engine built, in our store.
-
-    Attributes:
-        image: without anything of this machine, and not tagged.
-        engine: what built it, with its version, for people.
-    """
-
-    image: Image
-    engine: str
-
-    @property
-    def config(self) -> ImageConfig:
-        """The configuration."""
-        return self.image.config
-
-
 class Builder(Protocol):
     """A foreign engine."""
 
@@ -111,8 +94,8 @@ class Builder(Protocol):
     def title(self) -> str:
         """Name and version, for people."""
 
-    def build(self, order: Order, listener: Listener, /) -> Made:
-        """Build one image.
+    def build(self, order: Order, listener: Listener, /) -> Image:
+        """Build one image; return it as an image of our store, without a name and without anything of this machine.
 
         Raises:
             BuildError: a step failed; its output went to the listener.
@@ -128,14 +111,8 @@ def images_read(plan: ImagePlan) -> Iterator[tuple[ImageSource, bool]]:
     """Yield every image that the stages of ``plan`` read, and whether a stage starts from it; each once."""
     found: dict[ImageSource, bool] = {}
     for stage in plan.stages:
-        sources = [(stage.base, True)]
-        for step in stage.steps:
-            if isinstance(step, CopyStep):
-                sources.append((step.source, False))
-            elif isinstance(step, RunStep | ComposeStep):
-                command = step.run if isinstance(step, ComposeStep) else step
-                sources += [(mount.source, False) for mount in command.mounts if mount.source is not None]
-        for source, base in sources:
+        others = [(source, False) for step in stage.steps for source in sources_of(step)]
+        for source, base in [(stage.base, True), *others]:
             if source.kind in {"external", "image"}:
                 found[source] = found.get(source, False) or base
     yield from found.items()

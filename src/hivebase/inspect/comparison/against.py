@@ -9,13 +9,13 @@ import msgspec
 
 from hivebase.inspect.comparison.allowed import of_plan
 from hivebase.inspect.comparison.images import Comparison, compare_images
-from hivebase.plan.steps import ComposeStep, RunStep, WorkdirStep
+from hivebase.plan.steps import WorkdirStep, mounts_of
 from hivebase.progress import Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from hivebase.build.engines.foreign import EngineName
+    from hivebase.build.engines import ForeignName
     from hivebase.build.session import Session
     from hivebase.inspect.comparison.allowed import Allowed
     from hivebase.oci.store import Image
@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def compare_with(
     session: Session,
-    engine: EngineName,
+    engine: ForeignName,
     plans: Sequence[ImagePlan],
     ours: Mapping[str, str],
     names: Collection[str],
@@ -70,7 +70,7 @@ def compare_with(
         foreign.begin(plans, find)
         for plan in plans:
             session.listener(Event(plan.name, "started", step=f"build with {foreign.title}"))
-            made[plan.name] = foreign.build(plan, find).image
+            made[plan.name] = foreign.build(plan, find)
             session.listener(Event(plan.name, "done", f"built with {foreign.title}"))
             if plan.name in names:
                 mine = store.image(ours[plan.name])
@@ -86,7 +86,5 @@ def _of_plans(plans: Sequence[ImagePlan]) -> tuple[Allowed, ...]:
             for step in stage.steps:
                 if isinstance(step, WorkdirStep):
                     workdirs.add(step.path)
-                elif isinstance(step, RunStep | ComposeStep):
-                    command = step.run if isinstance(step, ComposeStep) else step
-                    mounts.update(mount.target for mount in command.mounts if mount.target)
+                mounts.update(mount.target for mount in mounts_of(step) if mount.target)
     return of_plan(mounts, workdirs)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hivebase.digest import Digest
+from hivebase.build.stage import Built
 from hivebase.inspect.comparison.allowed import verdict_of
 from hivebase.inspect.comparison.configuration import compare_configurations
 from hivebase.inspect.comparison.difference import Difference  # noqa: TC001 -- msgspec reads it at run time
 from hivebase.inspect.comparison.trees import Side, compare_trees
 from hivebase.layers.indexed_cache import Indexes
-from hivebase.layers.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +58,7 @@ def compare_images(store: Store, ours: Image, theirs: Image, further: Sequence[A
         indexes = Indexes(store)
 
         def side(image: Image) -> Side:
-            layers = _layers(image)
+            layers = Built.of_image(image).layers
             return Side(stack.enter_context(indexes.tree(layers)), layers)
 
         one, two = side(ours), side(theirs)
@@ -78,10 +77,3 @@ def compare_images(store: Store, ours: Image, theirs: Image, further: Sequence[A
                 reasons[found.name] = found.why
         classes = {name: tuple(items) for name, items in allowed.items()}
         return Comparison(len(one.entries), classes, tuple(unexpected), reasons)
-
-
-def _layers(image: Image) -> list[Layer]:
-    return [
-        Layer(descriptor, Digest.parse(diff_id))
-        for descriptor, diff_id in zip(image.manifest.layers, image.config.rootfs.diff_ids, strict=True)
-    ]
