@@ -50,7 +50,7 @@ _MAX_INDEX_DEPTH = 4
 _T = TypeVar("_T")
 
 
-class _DockerImage(msgspec.Struct, frozen=True, rename="pascal"):
+class SavedImage(msgspec.Struct, frozen=True, rename="pascal"):
     """One element of ``manifest.json`` (moby ``image/tarexport``)."""
 
     config: str
@@ -137,20 +137,39 @@ def _import_layout(store: Store, source: Source, ref: str) -> Descriptor:
     raise CorruptContentError(f"{ref} is an index nested deeper than {_MAX_INDEX_DEPTH} levels")
 
 
-def _import_docker(store: Store, source: Source, ref: str) -> Descriptor:
+def saved_images(source: Source) -> tuple[SavedImage, ...]:
+    """Return the images of a docker-archive.
+
+    Raises:
+        CorruptContentError: its list is damaged.
+        NotFoundError: it has none.
+    """
     data = read(source, "manifest.json", strict_json.MAX_BYTES)
-    images = strict_json.decode(data, tuple[_DockerImage, ...], what="manifest.json")
-    names = [tag for image in images for tag in image.repo_tags or ("",)]
-    owners = [image for image in images for _ in image.repo_tags or ("",)]
-    image = _choose(names, owners, ref) if len(images) != 1 else images[0]
-    config = read(source, image.config, strict_json.MAX_BYTES)
-    diff_ids = documents.parse_config(config, what=image.config).rootfs.diff_ids
+    return strict_json.decode(data, tuple[SavedImage, ...], what="manifest.json")
+
+
+def saved_layers(image: SavedImage, config: ImageConfig) -> list[tuple[str, str]]:
+    """Return the file and the DiffID of each layer, lowest first.
+
+    Raises:
+        CorruptContentError: the archive has another number of layers than the configuration.
+    """
+    diff_ids = config.rootfs.diff_ids
     if len(diff_ids) != len(image.layers):
         raise CorruptContentError(
             f"{image.config} names {len(diff_ids)} layers, manifest.json {len(image.layers)}"
         )
+    return list(zip(image.layers, diff_ids, strict=True))
+
+
+def _import_docker(store: Store, source: Source, ref: str) -> Descriptor:
+    images = saved_images(source)
+    names = [tag for image in images for tag in image.repo_tags or ("",)]
+    owners = [image for image in images for _ in image.repo_tags or ("",)]
+    image = _choose(names, owners, ref) if len(images) != 1 else images[0]
+    config = read(source, image.config, strict_json.MAX_BYTES)
     layers = []
-    for name, diff_id in zip(image.layers, diff_ids, strict=True):
+    for name, diff_id in saved_layers(image, documents.parse_config(config, what=image.config)):
         with source.open(name) as stream:
             layer = _ingest_layer(store, stream, name)
         if layer.diff_id != diff_id:  # fault A-10

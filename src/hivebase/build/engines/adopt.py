@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from hivebase.digest import CHUNK, Digest
 from hivebase.errors import CorruptContentError
 from hivebase.layers.gzip import Compressor
 from hivebase.layers.layer import Layer
 from hivebase.oci import documents, strict_json
+from hivebase.oci.imports import saved_images, saved_layers
 from hivebase.oci.inflate import inflated
 from hivebase.oci.model import LAYER_GZIP, Descriptor
 from hivebase.oci.sources import TarSource, read
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
     from hivebase.oci.model import ImageConfig
     from hivebase.oci.sources import Source
     from hivebase.oci.store import Image, Store
-
-
-class _Saved(msgspec.Struct, frozen=True, rename="pascal"):
-    """One entry of the ``manifest.json`` of a docker-archive."""
-
-    config: str
-    layers: tuple[str, ...] = ()
 
 
 def adopt(store: Store, saved: Path, order: Order, settings: HostSettings) -> Image:
@@ -68,20 +60,14 @@ def read_archive(
     """
     with path.open("rb") as stream:
         source = TarSource(stream, path.name)
-        data = read(source, "manifest.json", strict_json.MAX_BYTES)
-        images = strict_json.decode(data, tuple[_Saved, ...], what="manifest.json")
+        images = saved_images(source)
         if len(images) != 1:
             raise CorruptContentError(f"the archive of the engine holds {len(images)} images")
         saved = images[0]
         config = documents.parse_config(read(source, saved.config, strict_json.MAX_BYTES), what=saved.config)
-        diff_ids = config.rootfs.diff_ids
-        if len(diff_ids) != len(saved.layers):
-            raise CorruptContentError(
-                f"{saved.config} names {len(diff_ids)} layers, manifest.json {len(saved.layers)}"
-            )
         layers = []
-        for name, diff_id in zip(saved.layers, map(Digest.parse, diff_ids), strict=True):
-            held = known.get(str(diff_id))
+        for name, written in saved_layers(saved, config):
+            held, diff_id = known.get(written), Digest.parse(written)
             layers.append(Layer(held, diff_id) if held else _compressed(store, source, name, diff_id))
         return config, tuple(layers)
 
