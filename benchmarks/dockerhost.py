@@ -66,7 +66,7 @@ def dockerd(root: Path, shared: Path, data: Path, log: Path) -> Iterator[Runner]
         address = f"unix://{home}/docker.sock"
         options = [f"--host={address}", f"--data-root={data}/docker", "--exec-root=/run/docker"]
         options += ["--pidfile=/run/docker.pid", "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        script = _script(root, [shared, Path(home)], ["dockerd", *options])
+        script = daemon_script(root, [shared, Path(home)], ["dockerd", *options])
         command = ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL"]
 
         def client(pid: int) -> Runner:
@@ -75,7 +75,7 @@ def dockerd(root: Path, shared: Path, data: Path, log: Path) -> Iterator[Runner]
             return Runner(log, env, tuple(words))
 
         def ready(process: subprocess.Popen[bytes]) -> bool:
-            pid = _child(process.pid)
+            pid = only_child(process.pid)
             try:
                 return pid is not None and bool(
                     client(pid).output("version", "--format", "{{.Server.Version}}")
@@ -84,19 +84,19 @@ def dockerd(root: Path, shared: Path, data: Path, log: Path) -> Iterator[Runner]
                 return False
 
         def stop(process: subprocess.Popen[bytes]) -> None:
-            pid = _child(process.pid)
+            pid = only_child(process.pid)
             if pid is not None:
                 os.kill(pid, signal.SIGTERM)
 
         (data / "docker").mkdir(exist_ok=True)
         with daemon([*command, "bash", "-euc", script], log, ready, stop) as process:
-            pid = _child(process.pid)
+            pid = only_child(process.pid)
             if pid is None:
                 raise BenchError(f"dockerd ended: {log.read_text(errors='replace')[-2000:]}")
             yield client(pid)
 
 
-def _script(root: Path, shared: list[Path], command: list[str]) -> str:
+def daemon_script(root: Path, shared: list[Path], command: list[str]) -> str:
     """Return what sets up the mounts and becomes the daemon."""
     at = shlex.quote(str(root))
     lines = [
@@ -116,7 +116,7 @@ def _script(root: Path, shared: list[Path], command: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _child(pid: int) -> int | None:
+def only_child(pid: int) -> int | None:
     """Return the only child of a process: unshare's is the first one of the new namespace."""
     try:
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

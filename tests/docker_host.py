@@ -7,7 +7,6 @@ however that ends.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks.dockerhost import daemon_script, only_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def current_dockerd(shared: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
         address = f"unix://{home}/docker.sock"
         options = [f"--host={address}", f"--data-root={data}", "--exec-root=/run/docker"]
         options += ["--pidfile=/run/docker.pid", "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        script = _script(root, [shared, Path(home)], ["dockerd", *options])
+        script = daemon_script(root, [shared, Path(home)], ["dockerd", *options])
         command = ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL"]
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -86,7 +86,7 @@ def _client(process: subprocess.Popen[bytes], root: Path, env: dict[str, str], l
     """Wait until the daemon answers; return how its client is started."""
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        pid = _child(process.pid)
+        pid = only_child(process.pid)
         words = ["nsenter", f"--mount=/proc/{pid}/ns/mnt", "chroot", str(root), "docker"]
         if pid is not None:
             asked = subprocess.run([*words, "version"], env=env, capture_output=True, check=False, timeout=20)
@@ -97,7 +97,7 @@ def _client(process: subprocess.Popen[bytes], root: Path, env: dict[str, str], l
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    pid = _child(process.pid)
+    pid = only_child(process.pid)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
     try:
@@ -105,31 +105,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(20)
-
-
-def _script(root: Path, shared: list[Path], command: list[str]) -> str:
-    """Return what sets up the mounts and becomes the daemon."""
-    at = shlex.quote(str(root))
-    lines = [
-        f"mount --rbind {at} {at}",
-        f"mount -t proc proc {at}/proc",
-        f"mount --rbind /sys {at}/sys",
-        f"mount --rbind /dev {at}/dev",
-        f"mount -t tmpfs tmpfs {at}/run",
-        f"mount -t tmpfs tmpfs {at}/tmp",
-        f"mount -t tmpfs tmpfs {at}/var/tmp",
-    ]
-    for path in shared:
-        source, target = shlex.quote(str(path)), shlex.quote(f"{root}{path}")
-        lines += [f"mkdir -p {target}", f"mount --rbind {source} {target}"]
-    lines.append(f"exec chroot {at} {shlex.join(command)}")
-    return "\n".join(lines)
-
-
-def _child(pid: int) -> int | None:
-    """Return the only child of a process: unshare's is the first one of the new namespace."""
-    try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return None
-    return int(found[0]) if found else None
