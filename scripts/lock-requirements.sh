@@ -9,5 +9,6 @@ compile() {
         --python-version 3.11 --universal "$@" pyproject.toml --group "$group" --output-file "requirements/$output.txt"
 }
 compile build main
-compile dev dev --constraint requirements/main.txt
+compile build ecr --extra ecr --constraint requirements/main.txt
+compile dev dev --extra ecr --constraint requirements/ecr.txt
 wc -l requirements/*.txt
