@@ -59,7 +59,7 @@ def test_without_the_right_credentials_the_error_says_how_to_log_in(guarded, con
     with connect(auths=auths) as client, pytest.raises(AuthenticationError) as caught:
         client.resolve(ref(guarded), AMD64)
     assert not isinstance(caught.value, NoAnswerError)
-    assert "docker login" in caught.value.hint
+    assert "hivebase login" in caught.value.hint
     assert "not-the-password" not in str(caught.value)
 
 

@@ -112,6 +112,22 @@ class Blobs:
         """
         return io.BufferedReader(_Reader(self, digest, self._open(digest)), CHUNK)
 
+    def open_verified(self, digest: str) -> BinaryIO:
+        """Open the blob for reading anywhere in it, verified as by :meth:`verify`.
+
+        Raises:
+            NotFoundError: there is none.
+            CorruptContentError: it is something else; it is put aside.
+            SystemFaultError: it cannot be read.
+        """
+        fd = self._open(digest)
+        try:
+            self._verify(digest, fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        return os.fdopen(fd, "rb")
+
     def verify(self, digest: str) -> None:
         """Make sure that the blob is what its digest says, hashing it unless its stamp is still right.
 
@@ -122,11 +138,7 @@ class Blobs:
         """
         fd = self._open(digest)
         try:
-            stamp = fs.stamp(os.fstat(fd))
-            if stamp in {self._verified.get(digest), self._read_stamp(digest)}:
-                self._verified[digest] = stamp
-                return
-            self._rehash(digest, fd)
+            self._verify(digest, fd)
         finally:
             os.close(fd)
 
@@ -188,6 +200,14 @@ class Blobs:
             ) from error
         except OSError as error:
             raise fs.system_fault(error, "cannot open the blob", where=path) from error
+
+    def _verify(self, digest: str, fd: int) -> None:
+        stamp = fs.stamp(os.fstat(fd))
+        if stamp in {self._verified.get(digest), self._read_stamp(digest)}:
+            self._verified[digest] = stamp
+            return
+        self._rehash(digest, fd)
+        os.lseek(fd, 0, os.SEEK_SET)
 
     def _rehash(self, digest: str, fd: int) -> None:
         state = hashlib.sha256()

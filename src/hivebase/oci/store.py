@@ -131,6 +131,17 @@ class Store:
         self.leases.pin([digest])
         return self.blobs.open(digest)
 
+    def open_verified(self, digest: str) -> BinaryIO:
+        """Open the blob for reading anywhere in it; it is hashed only if it may have changed since the last time.
+
+        Raises:
+            NotFoundError: it is not there.
+            CorruptContentError: it is damaged; it is put aside.
+            SystemFaultError: it cannot be read.
+        """
+        self.leases.pin([digest])
+        return self.blobs.open_verified(digest)
+
     def verify(self, digest: str) -> None:
         """Make sure that the blob is intact; hashes it only if it may have changed since the last time.
 

@@ -1,4 +1,4 @@
-"""The OCI distribution protocol: resolving and pulling images with the credentials of the user.
+"""The OCI distribution protocol: resolving, pulling and pushing images with the credentials of the user.
 
 =================  ==================================================================
 `client`           the façade: `RegistryClient.resolve` and `RegistryClient.pull`
@@ -11,6 +11,10 @@
 `helpers`          the programs that keep them for Docker
 `resolve`          from a reference to the manifest of one platform
 `pull`             from there into the store
+`content`          what is sent, wherever it is kept
+`upload`           one blob into one repository
+`manifests`        manifests and tags into one repository
+`push`             images into one registry
 `errors`           the error that lets a build use a stand-in
 =================  ==================================================================
 """

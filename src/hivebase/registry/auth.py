@@ -139,10 +139,10 @@ class Authorizer:
     def _refused(self, why: str) -> SystemFaultError:
         credential = self._credential
         if credential is None:
-            hint = f"log in first: docker login {self._origin.netloc} (or podman login)"
+            hint = f"log in first: hivebase login {self._origin.netloc}"
         else:
             hint = (
-                f"log in again: docker login {self._origin.netloc} (those of {credential.source} were used)"
+                f"log in again: hivebase login {self._origin.netloc} (those of {credential.source} were used)"
             )
         return AuthenticationError(f"{self._origin.netloc} refuses access", why=why, hint=hint)
 

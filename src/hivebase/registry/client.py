@@ -140,6 +140,17 @@ class RegistryClient:
             repository = self._repositories(reference)[-1]
             return resolving.head(repository, reference.tag or "latest")
 
+    def repository(self, reference: Reference, *, push: bool = False) -> Repository:
+        """Return the repository of ``reference`` in its own registry, mirrors left aside; nothing is asked yet.
+
+        Args:
+            reference: tag and digest do not matter.
+            push: whether it will be written to.
+        """
+        full = reference.normalised()
+        endpoint = self._endpoint(connected_host(full.registry))
+        return Repository(endpoint, full.registry, full.repository, self._keychain, push=push)
+
     def _find(self, reference: Reference, platform: Platform, digest: Digest | None) -> _Found:
         pinned = replace(reference, digest=digest or reference.digest)
         key = (pinned.canonical, str(platform))
@@ -184,9 +195,7 @@ class RegistryClient:
         if mirror := self._settings.mirrors.get(full.registry):
             name = f"{mirror.prefix}/{full.repository}".lstrip("/")
             found.append(Repository(self._endpoint(mirror.host), mirror.host, name, self._keychain))
-        endpoint = self._endpoint(connected_host(full.registry))
-        found.append(Repository(endpoint, full.registry, full.repository, self._keychain))
-        return found
+        return [*found, self.repository(reference)]
 
     def _endpoint(self, host: str) -> Endpoint:
         with self._lock:

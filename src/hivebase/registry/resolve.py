@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hivebase.registry.repository import Repository
     from hivebase.transport import Answer
 
-_ACCEPT = {"Accept": f"{INDEX}, {DOCKER_INDEX}, {MANIFEST}, {DOCKER_MANIFEST}"}
+ACCEPT = {"Accept": f"{INDEX}, {DOCKER_INDEX}, {MANIFEST}, {DOCKER_MANIFEST}"}
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 # What simple web servers say of any file: nothing, really.
 _VAGUE = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
@@ -88,7 +88,7 @@ def resolve(
 
 def head(repository: Repository, name: str) -> Digest | None:
     """Return the digest that a tag has now, as the registry says without sending the document, or None."""
-    answer = repository.ask("HEAD", f"manifests/{name}", _ACCEPT, limit=0)
+    answer = repository.ask("HEAD", f"manifests/{name}", ACCEPT, limit=0)
     if answer.status != 200:
         return None
     try:
@@ -112,7 +112,7 @@ def fetch(repository: Repository, name: str, *, announced: Descriptor | None = N
     """
     from hivebase.oci import documents  # noqa: PLC0415 -- only where a registry is asked
 
-    answer = repository.ask("GET", f"manifests/{name}", _ACCEPT, limit=repository.transport.limits.manifest)
+    answer = repository.ask("GET", f"manifests/{name}", ACCEPT, limit=repository.transport.limits.manifest)
     separator = "@" if isinstance(name, Digest) else ":"
     what = f"{repository.registry}/{repository.name}{separator}{name}"
     if answer.status != 200:

@@ -26,6 +26,7 @@ requests; limits on sizes, waiting and redirects are in `hivebase.transport.limi
 `trust`            which certificates are believed
 `proxies`          which proxy leads where
 `connections`      urllib3's connections, bounded and guarded
+`body`             part of a file, sent while it is read
 `translate`        urllib3's errors in plain words
 `http`             requests, answers, redirects, attempts
 `download`         one large body, continued after a cut
@@ -38,6 +39,7 @@ them.
 
 from __future__ import annotations
 
+from hivebase.transport.body import Body
 from hivebase.transport.download import Download, Fetched
 from hivebase.transport.errors import NoAnswerError, RefusedTargetError
 from hivebase.transport.fetch import Fetcher, HttpFetcher
@@ -49,6 +51,7 @@ from hivebase.transport.targets import Origin
 __all__ = [
     "LIMITS",
     "Answer",
+    "Body",
     "Download",
     "Fetched",
     "Fetcher",

@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from hivebase.transport.body import Outgoing
 from hivebase.transport.errors import RefusedTargetError
 from hivebase.transport.secrets import redact
 from hivebase.transport.targets import Address, is_public, literal_address
@@ -106,6 +107,14 @@ class _Bounded(HTTPConnection):
             sock.close()
             raise
         return sock
+
+    def request(self, method: str, url: str, body: Any = None, *arguments: Any, **options: Any) -> None:
+        if isinstance(body, Outgoing):
+            # A long body is not sent within the time that a connection may take: only silence counts.
+            if self.sock is None:
+                self.connect()
+            self.timeout = body.idle
+        super().request(method, url, body, *arguments, **options)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         if not isinstance(self.timeout, int | float):

@@ -18,6 +18,7 @@ import msgspec
 from hivebase import __version__
 from hivebase.errors import HivebaseError, InterruptedByUserError, SystemFaultError
 from hivebase.progress import Event, Listener, silent
+from hivebase.transport.body import Body, Outgoing
 from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.limits import LIMITS, Limits
 from hivebase.transport.proxies import Proxies, Proxy
@@ -58,6 +59,7 @@ class Request(msgspec.Struct, frozen=True):
     Attributes:
         url: absolute; user information in it is not sent.
         authorization: the header's value, sent to the origin of ``url`` and nowhere else.
+        body: what is sent, in memory or part of a file.
         public_only: the host was named by a server, so its addresses must be public.
         patience: seconds until the answer's head must be complete; the idle limit if None.
     """
@@ -66,7 +68,7 @@ class Request(msgspec.Struct, frozen=True):
     url: str
     headers: Mapping[str, str] = {}
     authorization: Secret | None = None
-    body: bytes | None = None
+    body: bytes | Body | None = None
     public_only: bool = False
     patience: float | None = None
 
@@ -335,11 +337,15 @@ class Transport:
         from urllib3 import Timeout  # noqa: PLC0415 -- see hivebase.transport.connections
 
         patience = self.limits.idle if request.patience is None else request.patience
+        body: Any = request.body
+        if isinstance(body, Body):
+            headers["Content-Length"] = str(body.size)
+            body = Outgoing(body, self.limits.idle, self.cancel)
         try:
             raw = manager.urlopen(
                 request.method,
                 url,
-                body=request.body,
+                body=body,
                 headers=headers,
                 redirect=False,
                 retries=False,
@@ -351,6 +357,9 @@ class Transport:
             raise
         except Exception as error:  # noqa: BLE001 -- urllib3 has no common base for what a socket can do
             raise self.translated(error, origin, proxy) from None
+        finally:
+            if isinstance(body, Outgoing):
+                body.close()
         self._reached.add(origin)
         if raw.status == 407:
             raw.close()
@@ -377,7 +386,7 @@ class Transport:
                 self._listener(Event(origin.netloc, "note", text))
             if key in self._managers:
                 return self._managers[key]
-            options: dict[str, Any] = {"maxsize": 8}
+            options: dict[str, Any] = {"maxsize": 8, "blocksize": _CHUNK}
             if secure:
                 tls = trust.context(self._environ, extra=policy.ca, insecure=policy.insecure)
                 options |= {"ssl_context": tls, "assert_hostname": False if policy.insecure else None}

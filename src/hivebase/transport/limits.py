@@ -29,6 +29,13 @@ class Limits(msgspec.Struct, frozen=True):
     slowest: int = 16 * KIB
     """... and then must average this many bytes a second."""
 
+    confirm: float = 300.0
+    """The answer to the last request of an upload: a registry may read or copy the whole blob before it."""
+
+    # Sending.
+    chunk: int = 64 * MIB
+    """What is sent again at most when a connection breaks: longer blobs are uploaded in pieces of this size."""
+
     # Trying again.
     tries: int = 5
     """Attempts at one request; for a download, attempts without progress."""

@@ -1,0 +1,87 @@
+"""What a push or a copy sends: documents and blobs by digest, wherever they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+import msgspec
+
+from hivebase.oci import documents
+from hivebase.oci.model import Descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hivebase.oci.store import Store
+
+
+class Content(Protocol):
+    """Where documents and blobs come from: the store, or another registry."""
+
+    def read(self, digest: str, /) -> bytes:
+        """Return a document, verified."""
+
+    def open(self, descriptor: Descriptor, /) -> BinaryIO:
+        """Open a blob that is intact, seekable."""
+
+
+class StoreContent:
+    """The store's blobs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def read(self, digest: str, /) -> bytes:
+        """Return a document, verified."""
+        return self._store.read(digest)
+
+    def open(self, descriptor: Descriptor, /) -> BinaryIO:
+        """Open a blob that is intact, seekable."""
+        return self._store.open_verified(descriptor.digest)
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """A manifest, or an index with all that it names.
+
+    Attributes:
+        top: of the document that a tag names.
+        documents: what each document is called and says, children before the index that names them.
+        blobs: layers and configs of all manifests, each once; configs last.
+    """
+
+    top: Descriptor
+    documents: tuple[tuple[Descriptor, bytes], ...]
+    blobs: tuple[Descriptor, ...]
+
+
+def tree_of(content: Content, top: Descriptor, *, depth: int = 4) -> Tree:
+    """Read a manifest, or an index and all that it names.
+
+    Raises:
+        CorruptContentError: a document is not what it is called, or indexes are nested deeper than ``depth``.
+        NotFoundError: one is missing.
+    """
+    found = tuple(_documents(content, top, depth))
+    layers: dict[str, Descriptor] = {}
+    configs: dict[str, Descriptor] = {}
+    for descriptor, data in found:
+        if descriptor.media_type in documents.MANIFEST_TYPES:
+            manifest = documents.parse_manifest(data, what=f"the manifest {descriptor.digest}")
+            layers |= {layer.digest: layer for layer in manifest.layers}
+            configs[manifest.config.digest] = manifest.config
+    blobs = [*layers.values(), *(c for digest, c in configs.items() if digest not in layers)]
+    return Tree(top, found, tuple(blobs))
+
+
+def _documents(content: Content, descriptor: Descriptor, depth: int) -> Iterator[tuple[Descriptor, bytes]]:
+    data = content.read(descriptor.digest)
+    what = f"the document {descriptor.digest}"
+    kind = documents.kind(data, what=what, announced=descriptor.media_type)
+    if kind in documents.INDEX_TYPES:
+        if depth == 0:
+            from hivebase.errors import CorruptContentError  # noqa: PLC0415 -- only on this mistake
+
+            raise CorruptContentError(f"{what} is an index nested too deeply")
+        for entry in documents.parse_index(data, what=what).manifests:
+            yield from _documents(content, entry, depth - 1)
+    yield Descriptor(kind, descriptor.digest, len(data)), data
