@@ -26,8 +26,12 @@ _SHOWN_PARAMETERS = frozenset(
      "service", "tag"}
 )  # fmt: skip
 
-_USER_INFORMATION = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@'\"]*(?:@[^/?#\s@'\"]*)*@")
-_QUERY = re.compile(r"(?<=[?&])(?P<name>[^=&\s#'\"]+)=(?P<value>[^&\s#'\"]*)")
+# What is searched may be an answer's body of 64 KiB: neither pattern may be begun again within what it just looked
+# through, or the time would grow with the square of the length.
+_USER_INFORMATION = re.compile(
+    r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+://)[^/?#\s@'\"]*(?:@[^/?#\s@'\"]*)*@"
+)
+_QUERY = re.compile(r"(?<=[?&])(?P<name>[^=&?\s#'\"]+)=(?P<value>[^&\s#'\"]*)")
 
 # Global on purpose: a value must be masked wherever it surfaces, however it got there.
 _values: set[str] = set()
@@ -43,7 +47,7 @@ class Secret:
         self._value = value
         if len(value) >= _SHORTEST:
             with _lock:
-                _values.update((value, quote(value, safe="")))
+                _values.update(_spellings(value))
 
     @classmethod
     def basic(cls, username: str, password: Secret) -> Self:
@@ -74,6 +78,13 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not written anywhere")
+
+
+def _spellings(value: str) -> set[str]:
+    """Return ``value`` as it stands in a text, in a URL, in JSON, and in Python's representations."""
+    doubled = value.replace("\\", "\\\\")
+    in_python = {repr(value)[1:-1], repr(value.encode("utf-8", "surrogatepass"))[2:-1]}
+    return {value, quote(value, safe="", errors="replace"), doubled, doubled.replace('"', '\\"'), *in_python}
 
 
 def redact(text: str) -> str:
