@@ -246,3 +246,22 @@ def test_names_of_one_file_are_told(tmp_path):
     assert inode["a"] == inode["b"] is not None
     assert len({inode[name] for name in "abcd"}) == 3
     assert [inode[name] for name in ("e", "f", "g", "")] == [None] * 4
+
+
+def test_everything_is_walked_with_the_layer_that_has_it(tmp_path):
+    """What is deleted is not there; a directory belongs to the highest layer that has it."""
+    archives = [
+        make.archive(make.directory("d"), make.file("d/a", b"1"), make.file("d/b", b"1"), make.file("c")),
+        make.archive(
+            make.directory("d"), make.file("d/b", b"2"), make.whiteout("d/a"), make.hardlink("e", "c")
+        ),
+    ]
+    store = Store.open(tmp_path / "store")
+    with Indexes(store).tree(put(store, *archives)) as tree:
+        walked = [(path, layer, row.kind) for path, layer, row in tree.walk()]
+        with tree.below(1).open("d/b") as stream:
+            before = stream.read()
+
+    assert sorted(walked) == [("c", 0, "file"), ("d", 1, "dir"), ("d/b", 1, "file"), ("e", 1, "hardlink")]
+    assert walked.index(("d", 1, "dir")) < walked.index(("d/b", 1, "file"))
+    assert before == b"1"

@@ -17,7 +17,7 @@ from hivebase.layers.tree import resolve
 from hivebase.tar import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hivebase.layers.indexed_contents import Contents
     from hivebase.layers.indexed_rows import LayerIndex, Row
@@ -67,6 +67,22 @@ class IndexedTree:
             if row.kind == "dir" or row.kind == "symlink"  # noqa: PLR1714 -- this is asked thousands of times
         ]
 
+    def walk(self) -> Iterator[tuple[str, int, Row]]:
+        """Yield path, layer and row of everything in the tree, directories before what is in them.
+
+        A row of the kind ``hardlink`` leads to a lower layer: :meth:`lstat` says to what.
+        """
+        pending = [""]
+        while pending:
+            directory = pending.pop()
+            prefix = f"{directory}/" if directory else ""
+            for name, (layer, row) in sorted(self._rows(directory).items()):
+                if not row.is_whiteout:
+                    path = prefix + to_str(name)
+                    yield path, layer, row
+                    if row.kind == "dir":
+                        pending.append(path)
+
     def _rows(self, path: str) -> dict[bytes, tuple[int, Row]]:
         layers = self._layers(path)
         if not layers and path:
@@ -106,7 +122,7 @@ class IndexedTree:
         if kept is not None and row.size:
             return io.BytesIO(kept)
         if row.kind == "hardlink":
-            return self._below(layer).open(self._lender(layer, to_str(row.link))[0])
+            return self.below(layer).open(self._lender(layer, to_str(row.link))[0])
         return self._contents.open(layer, path, row.offset, row.size)
 
     def inode(self, path: str) -> tuple[int, int] | None:
@@ -120,6 +136,12 @@ class IndexedTree:
     def deleting(self) -> list[int]:
         """Return which layers delete or hide something of lower ones, lowest first."""
         return [layer for layer, index in enumerate(self._indexes) if index.deletes()]
+
+    def below(self, layer: int) -> IndexedTree:
+        """Return the tree of the layers below ``layer``; files of it are read in the same pass as those of this one."""
+        if layer not in self._lower:
+            self._lower[layer] = IndexedTree(self._indexes[:layer], self._contents)
+        return self._lower[layer]
 
     def _find(self, path: str) -> tuple[int, Row] | None:
         """Return the highest layer that has ``path``, and what it has."""
@@ -155,7 +177,7 @@ class IndexedTree:
         kind, size, link = row.kind, row.size, to_str(row.link)
         mode, xattrs = row.mode, tuple((to_str(key), value) for key, value in row.xattrs)
         if row.implied:
-            below = self._below(layer).lstat(path)
+            below = self.below(layer).lstat(path)
             if below is not None and below.kind == "dir":
                 return below
         elif kind == "hardlink":
@@ -169,15 +191,9 @@ class IndexedTree:
                 xattrs = tuple(sorted((kept | dict(xattrs)).items()))
         return Entry(path, kind, mode, row.uid, row.gid, size, row.mtime, link, *row.device, xattrs)
 
-    def _below(self, layer: int) -> IndexedTree:
-        """Return what lies below ``layer``."""
-        if layer not in self._lower:
-            self._lower[layer] = IndexedTree(self._indexes[:layer], self._contents)
-        return self._lower[layer]
-
     def _lender(self, layer: int, target: str) -> tuple[str, Entry]:
         """Return the place and metadata of the file that a hard link of ``layer`` leads to in lower ones."""
-        below = self._below(layer)
+        below = self.below(layer)
         directory, _, name = target.rpartition("/")
         place = f"{resolve(below, directory)}/{name}".lstrip("/")
         entry = below.lstat(place)

@@ -39,7 +39,8 @@ class Side:
     def __init__(self, tree: IndexedTree, layers: Sequence[Layer]) -> None:
         self._tree = tree
         self._diff_ids = [str(layer.diff_id) for layer in layers]
-        self.entries: dict[str, Entry] = dict(_walk(tree))
+        found = ((path, tree.lstat(path)) for path, _, _ in tree.walk())
+        self.entries: dict[str, Entry] = {path: entry for path, entry in found if entry is not None}
 
     def place(self, path: str) -> Place | None:
         """Return where the content of a file is, and None where that is not one place."""
@@ -124,20 +125,6 @@ def describe(entry: Entry) -> str:
     elif entry.kind == "symlink":
         parts = [f"symlink to {entry.link}"]
     return " ".join(parts)
-
-
-def _walk(tree: IndexedTree) -> Iterator[tuple[str, Entry]]:
-    pending = [""]
-    while pending:
-        directory = pending.pop()
-        for name in tree.listdir(directory):
-            path = f"{directory}/{name}" if directory else name
-            entry = tree.lstat(path)
-            if entry is None:
-                continue
-            yield path, entry
-            if entry.kind == "dir":
-                pending.append(path)
 
 
 def _metadata(path: str, one: Entry, two: Entry) -> Iterator[Difference]:

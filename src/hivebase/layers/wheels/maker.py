@@ -13,6 +13,7 @@ from hivebase.errors import HivebaseError
 from hivebase.layers.wheels.jobs import LayerJob, LayerMade, WheelJob
 from hivebase.layers.wheels.kept import KeptLayers, layer_key
 from hivebase.layers.wheels.kept_bytecode import KeptBytecode, bytecode_key
+from hivebase.layers.wheels.made_of import remember
 from hivebase.layers.wheels.workers import Workers
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class LayerMaker:
                     self._made[key] = Future()
                     kept = self.kept.get(key)
                     if kept is not None:
+                        remember(self._store, kept.descriptor.digest, group.wheels)
                         self._made[key].set_result(kept)
                     else:
                         missing.append((key, group, LayerJob((), scheme, tuple(places), epoch, asked)))
@@ -173,6 +175,7 @@ class LayerMaker:
             made = make_layer(job, self._store, self._indexes)
         else:
             made = self._workers.run(job)
+        remember(self._store, made.descriptor.digest, group.wheels)
         self.kept.put(key, made)
         return made
 
