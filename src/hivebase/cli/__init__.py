@@ -31,6 +31,7 @@ VERBS = {
     "verify": "Show that another engine builds the same image.",
     "export": "Write an image to a file.",
     "import": "Read an image from a file.",
+    "push": "Publish images of the hive.",
     "load": "Load an image into docker or podman.",
     "doctor": "Check what this machine can do.",
     "prune": "Remove from the store what nothing uses.",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from hivebase.errors import UsageError
 from hivebase.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_NAME = "hivebase.toml"
 
@@ -69,6 +72,22 @@ class Budget(msgspec.Struct, frozen=True):
     service_layers: int = 80
 
 
+class Profile(msgspec.Struct, frozen=True):
+    """``[profile.NAME]``: a place to publish to.
+
+    Attributes:
+        to: ``REGISTRY/PREFIX``.
+        kind: ``ecr`` takes registry and prefix from the environment (``AWS_REGION`` and its kin).
+        floating: which floating tags follow each release: ``minor`` is ``X.Y``, ``major`` is ``X``.
+        key: file with the private key that signs, relative to the hive's root; empty signs nothing.
+    """
+
+    to: str = ""
+    kind: Literal["registry", "ecr"] = "registry"
+    floating: tuple[Literal["minor", "major"], ...] = ()
+    key: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The whole file. ``policy`` and ``registry`` are kept as they are for the packages that read them."""
 
@@ -79,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     policy: dict[str, Any] = {}
     registry: dict[str, Any] = {}
+    profile: dict[str, Profile] = {}
 
 
 def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
@@ -141,15 +161,20 @@ def _refuse_unknown(
                 where=f"{path}{_line(text, key)}",
                 hint=f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}",
             )
-        kind = known[key]
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
-            _refuse_unknown(value, kind, f"{prefix}{key}.", text, path)
-        elif get_origin(kind) is tuple and isinstance(value, list):
-            item = get_args(kind)[0]
-            if isinstance(item, type) and issubclass(item, msgspec.Struct):
-                for position, entry in enumerate(value):
-                    if isinstance(entry, dict):
-                        _refuse_unknown(entry, item, f"{prefix}{key}[{position}].", text, path)
+        for item, entry, where in _inner(known[key], value, f"{prefix}{key}"):
+            _refuse_unknown(entry, item, f"{where}.", text, path)
+
+
+def _inner(kind: Any, value: Any, where: str) -> Iterator[tuple[type[msgspec.Struct], dict[str, Any], str]]:
+    """Yield the tables inside a value, each with what it must be and where it is."""
+    entries: list[tuple[Any, Any, str]] = [(kind, value, where)]
+    if get_origin(kind) is dict and isinstance(value, dict):
+        entries = [(get_args(kind)[1], entry, f"{where}.{name}") for name, entry in value.items()]
+    elif get_origin(kind) is tuple and isinstance(value, list):
+        entries = [(get_args(kind)[0], entry, f"{where}[{at}]") for at, entry in enumerate(value)]
+    for item, entry, place in entries:
+        if isinstance(item, type) and issubclass(item, msgspec.Struct) and isinstance(entry, dict):
+            yield item, entry, place
 
 
 def _line(text: str, key: str) -> str:
