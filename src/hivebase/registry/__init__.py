@@ -15,6 +15,9 @@
 `upload`           one blob into one repository
 `manifests`        manifests and tags into one repository
 `push`             images into one registry
+`traits`           what single registries do otherwise
+`pace`             not asking more often than a server allows
+`ecr`              Amazon ECR: repositories and tokens
 `errors`           the error that lets a build use a stand-in
 =================  ==================================================================
 """

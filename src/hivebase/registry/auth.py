@@ -2,7 +2,7 @@
 
 The registry's challenge says which. Tokens are kept by scope until shortly before they expire. A 401 in the
 middle of things means that a token expired or that more scope is needed: the scope of the new challenge is
-added and one new token is got, once per request.
+added and one new token is got, once per request. Where passwords expire too (Amazon ECR), another one is asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hivebase.registry.challenge import Challenge, parse_challenges
 from hivebase.transport import Answer, Origin, Request, Secret, Transport, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hivebase.registry.credentials import Credential
 
@@ -30,10 +30,25 @@ _MARGIN = 0.8
 class Authorizer:
     """Makes the ``Authorization`` header for one registry and one credential. Thread-safe."""
 
-    def __init__(self, transport: Transport, origin: Origin, credential: Credential | None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        origin: Origin,
+        credential: Credential | None,
+        another: Callable[[Credential], Credential | None] = lambda _: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            transport: what a token service is asked through.
+            origin: the registry's.
+            credential: the user's, if there is one.
+            another: returns a credential in place of one that is old or was refused, or None.
+        """
         self._transport = transport
         self._origin = origin
         self._credential = credential
+        self._another = another
         self._challenge: Challenge | None = None
         self._tokens: dict[frozenset[str], tuple[Secret, float]] = {}
         self._wider: dict[frozenset[str], frozenset[str]] = {}
@@ -62,10 +77,11 @@ class Authorizer:
         Raises:
             SystemFaultError: the registry refuses the credentials, or its token service does not work.
         """
-        challenge, credential = self._challenge, self._credential
+        challenge = self._challenge
         if challenge is None:
             return None
         if challenge.scheme == "basic":
+            credential = self._current()
             if credential is None or credential.identity:
                 raise self._refused("it wants a user name and a password, and there are none")
             return Secret.basic(credential.username, credential.secret)
@@ -87,13 +103,13 @@ class Authorizer:
             headers: of the 401.
 
         Returns:
-            Whether another attempt makes sense: not where a password was refused.
+            Whether another attempt makes sense: not where a password was refused and there is no other.
         """
         before = self._challenge
         self.learn(headers)
         challenge = self._challenge
         if challenge is None or challenge.scheme != "bearer":
-            return used is None and before is None
+            return (used is None and before is None) or self.replace(used)
         asked = frozenset(scope.split())
         with self._lock:
             scopes = self._wider.get(asked, asked)
@@ -103,6 +119,32 @@ class Authorizer:
                 del self._tokens[scopes]
             self._wider[asked] = scopes | frozenset(challenge.parameters.get("scope", "").split())
         return True
+
+    def replace(self, used: Secret | None) -> bool:
+        """After a password was refused: take another one. Return whether there is one.
+
+        Args:
+            used: the header that was refused.
+        """
+        with self._lock:
+            credential, challenge = self._credential, self._challenge
+            if credential is None or used is None or challenge is None or challenge.scheme != "basic":
+                return False
+            if used == Secret.basic(credential.username, credential.secret):
+                other = self._another(credential)
+                if other is None:
+                    return False
+                self._credential = other
+            # Else another worker has replaced it in the meantime.
+            return True
+
+    def _current(self) -> Credential | None:
+        with self._lock:
+            held = self._credential
+            if held is None or held.until is None or self._transport.clock.monotonic() < held.until:
+                return held
+            self._credential = self._another(held) or held
+            return self._credential
 
     def _fetch(self, challenge: Challenge, scopes: frozenset[str]) -> tuple[Secret, float]:
         realm = challenge.parameters.get("realm", "")

@@ -28,11 +28,14 @@ from hivebase.transport import Transport
 from hivebase.values import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hivebase.digest import Digest
     from hivebase.oci.model import Platform
     from hivebase.oci.store import Store
     from hivebase.reference import Reference
     from hivebase.registry.resolve import Document, Resolved
+    from hivebase.registry.traits import Traits
 
 _Found = tuple[Repository, "Resolved", "tuple[Document, ...]"]
 
@@ -46,6 +49,7 @@ class RegistryClient:
         *,
         transport: Transport | None = None,
         keychain: Keychain | None = None,
+        traits: Mapping[str, Traits] | None = None,
         listener: Listener = silent,
     ) -> None:
         """Prepare; nothing is read or opened yet.
@@ -54,12 +58,14 @@ class RegistryClient:
             settings: of hivebase.toml.
             transport: what to speak through, closed by its owner; an own one if None.
             keychain: the user's credentials; those of the environment if None.
+            traits: by ``host[:port]``, of registries whose name does not tell how to speak to them.
             listener: told of notes and progress.
         """
         self._settings = settings or RegistrySettings()
         self._own = transport is None
         self._transport = transport or Transport(self._settings.hosts, listener=listener)
         self._keychain = keychain or Keychain()
+        self._traits = dict(traits or {})
         self._listener = listener
         self._endpoints: dict[str, Endpoint] = {}
         self._found: dict[tuple[str, str], _Found] = {}
@@ -200,7 +206,7 @@ class RegistryClient:
     def _endpoint(self, host: str) -> Endpoint:
         with self._lock:
             if host not in self._endpoints:
-                self._endpoints[host] = Endpoint(self._transport, host)
+                self._endpoints[host] = Endpoint(self._transport, host, self._traits.get(host))
             return self._endpoints[host]
 
     def close(self) -> None:

@@ -40,12 +40,14 @@ class Credential:
     Attributes:
         identity: whether ``secret`` is a token to be exchanged (OAuth 2 refresh token), not a password.
         source: the file or helper it came from, for messages.
+        until: moment of the monotonic clock after which another is to be asked for (`Keychain.renewed`), or None.
     """
 
     username: str
     secret: Secret
     identity: bool = False
     source: str = ""
+    until: float | None = None
 
 
 class Keychain:
@@ -70,6 +72,14 @@ class Keychain:
             found = self._in_file(path, registry, repository)
             if found is not None:
                 return found
+        return None
+
+    def renewed(self, registry: str, repository: str, used: Credential) -> Credential | None:
+        """Return another credential than ``used``, which was refused or is old, or None if there is no other.
+
+        Files and helpers say the same every time, so here there is none.
+        """
+        del registry, repository, used
         return None
 
     def paths(self) -> tuple[Path, ...]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hivebase.errors import HivebaseError, SystemFaultError
 from hivebase.registry.errors import RegistryUnreachableError
+from hivebase.registry.pace import Pace
+from hivebase.registry.traits import Traits, traits_of
 from hivebase.transport import Answer, NoAnswerError, Origin, Request, Transport, redact
 from hivebase.transport.targets import is_loopback
 
@@ -22,11 +24,19 @@ _LONGEST_REASON = 300
 
 
 class Endpoint:
-    """A registry by its ``host[:port]``. The first question is asked once, whoever asks. Thread-safe."""
+    """A registry by its ``host[:port]``. The first question is asked once, whoever asks. Thread-safe.
 
-    def __init__(self, transport: Transport, host: str) -> None:
+    Attributes:
+        traits: how to speak to it.
+        manifests: what every writing of a manifest waits for, or None.
+    """
+
+    def __init__(self, transport: Transport, host: str, traits: Traits | None = None) -> None:
         self.transport = transport
         self.host = host
+        self.traits = traits or traits_of(host)
+        rate = self.traits.manifest_rate
+        self.manifests = Pace(rate, transport.clock) if rate else None
         self._lock = threading.Lock()
         self._answer: tuple[Origin, Mapping[str, str] | None] | HivebaseError | None = None
 

@@ -65,6 +65,7 @@ def put_manifest(repository: Repository, name: str, data: bytes, media_type: str
     """
     limit = repository.transport.limits.error_body
     headers = {"Content-Type": media_type}
+    repository.pace_manifest()
     answer = repository.ask("PUT", f"manifests/{name}", headers, limit=limit, body=data)
     where = f"{repository.registry}/{repository.name}"
     if answer.status not in {200, 201}:

@@ -15,7 +15,7 @@ from hivebase.values import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hivebase.registry.credentials import Keychain
+    from hivebase.registry.credentials import Credential, Keychain
     from hivebase.registry.endpoint import Endpoint
     from hivebase.transport import Body, Secret, Transport
 
@@ -47,6 +47,16 @@ class Repository:
     def transport(self) -> Transport:
         """What the requests go through."""
         return self._endpoint.transport
+
+    @property
+    def chunks(self) -> bool:
+        """Whether the registry takes a blob in several pieces."""
+        return self._endpoint.traits.chunks
+
+    def pace_manifest(self) -> None:
+        """Wait until the registry may be sent another manifest."""
+        if self._endpoint.manifests is not None:
+            self._endpoint.manifests.wait()
 
     @property
     def origin(self) -> Origin:
@@ -160,12 +170,18 @@ class Repository:
         authorizer, scope = self._authorise(), f"{self.scope} {more_scope}".rstrip()
         used: Secret | None = authorizer.header(scope)
         reply = send(replace(request, authorization=used))
-        if reply.status != 401:
+        if reply.status not in {401, 403}:
             return reply
         with ExitStack() as unread:
             if isinstance(reply, Response):
                 unread.enter_context(reply)
-            if not authorizer.renew(scope, used, reply.headers):
+            # A password that has expired is refused with 403 by Amazon ECR.
+            again = (
+                authorizer.renew(scope, used, reply.headers)
+                if reply.status == 401
+                else authorizer.replace(used)
+            )
+            if not again:
                 unread.pop_all()
                 return reply
         return send(replace(request, authorization=authorizer.header(scope)))
@@ -175,7 +191,11 @@ class Repository:
             if self._authorizer is None:
                 origin, challenge = self._endpoint.connect()
                 credential = self._keychain.find(self.registry, self.name)
-                self._authorizer = Authorizer(self.transport, origin, credential)
+
+                def another(used: Credential) -> Credential | None:
+                    return self._keychain.renewed(self.registry, self.name, used)
+
+                self._authorizer = Authorizer(self.transport, origin, credential, another)
                 if challenge is not None:
                     self._authorizer.learn(challenge)
             return self._authorizer

@@ -86,7 +86,7 @@ class _Upload:
         self._sent = sent
         self._limits = repository.transport.limits
         self._what = f"the blob {descriptor.digest} of {repository.name}"
-        self._chunk = self._limits.chunk
+        self._chunk = self._limits.chunk if repository.chunks else descriptor.size
         # Of the session: where to send next, and how much the registry has confirmed.
         self._location = ""
         self._offset = 0
