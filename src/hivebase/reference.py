@@ -53,7 +53,7 @@ class Reference(msgspec.Struct, frozen=True):
         tag = ""
         if ":" in repository:
             repository, _, tag = repository.partition(":")
-            if not _TAG.match(tag):
+            if not is_tag(tag):
                 raise _bad(text, f"{tag!r} is not a tag (letters, digits, '_', '.', '-'; at most 128)")
         if not _REPOSITORY.match(repository):
             lower = " (a repository is lower-case)" if repository != repository.lower() else ""
@@ -101,6 +101,11 @@ class Reference(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.familiar
+
+
+def is_tag(text: str) -> bool:
+    """Return whether ``text`` can be a tag."""
+    return _TAG.match(text) is not None
 
 
 def _bad(text: str, why: str) -> UsageError:

@@ -160,6 +160,7 @@ def test_r16_a_token_that_is_none_is_refused(bearer, connect, body):
         "http://0x0a.1/",
         "file:///etc/passwd",
         "http://[::ffff:a00:1]/",
+        "http://[::1/",
     ],
 )
 def test_r12_a_realm_inside_is_refused(bearer, connect, realm):

@@ -76,6 +76,8 @@ HOSTILE = [
     "http://good.example\\@127.0.0.1/",
     "http://exámple.com/",
     "http:///path",
+    "http://[::1/",
+    "http://[nonsense]/",
     "file:///etc/passwd",
     "ftp://example.com/",
     "gopher://example.com/",

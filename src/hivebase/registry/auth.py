@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode
 
 from hivebase.errors import CorruptContentError, SystemFaultError
 from hivebase.registry.challenge import Challenge, parse_challenges
 from hivebase.transport import Answer, Origin, Request, Secret, Transport, redact
+from hivebase.transport.targets import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,7 +149,7 @@ class Authorizer:
 
     def _fetch(self, challenge: Challenge, scopes: frozenset[str]) -> tuple[Secret, float]:
         realm = challenge.parameters.get("realm", "")
-        url = urljoin(f"{self._origin}/", realm)
+        url = joined(f"{self._origin}/", realm)
         if not realm:
             raise SystemFaultError(f"{self._origin.netloc} asks for a token and does not say where from")
         guarded = self._transport.check(url, self._origin, "for a token")

@@ -57,7 +57,11 @@ class Limits(msgspec.Struct, frozen=True):
     layers: int = 500
     """Entries of one manifest or index; runtimes stop at about 125 layers."""
     download: int = 64 * GIB
-    """One body whose size nobody announced."""
+    """One body, whatever its announced size."""
+    pages: int = 1000
+    """Of a list of tags."""
+    tags: int = 100_000
+    """Of one repository."""
 
 
 LIMITS = Limits()

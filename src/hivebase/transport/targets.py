@@ -14,7 +14,7 @@ import re
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from hivebase.errors import UsageError
 from hivebase.transport.errors import RefusedTargetError
@@ -96,6 +96,14 @@ def normalised(url: str) -> str:
     """
     origin, path = Origin._parse(url)  # noqa: SLF001 -- one parse gives both halves
     return f"{origin}{path if path.startswith('/') else '/' + path}"
+
+
+def joined(base: str, named: str) -> str:
+    """Return the absolute URL that a server means by ``named`` in its answer to ``base`` (RFC 3986, 5); unchecked."""
+    try:
+        return urljoin(base, named)
+    except ValueError:
+        return named  # as it is, for the check that follows to refuse
 
 
 def literal_address(host: str) -> Address | None:
