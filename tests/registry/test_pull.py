@@ -268,6 +268,17 @@ def test_r9_too_many_layers_and_a_huge_config_are_refused(registry, connect, sto
     assert registry.seen("GET .*/blobs/") == []
 
 
+def test_r9_a_layer_that_no_disk_holds_is_not_fetched(registry, connect, store):
+    """Its size is the manifest's own word, so a server could make it anything and send for ever."""
+    image = registry.add_image("team/app", layers=[b"one"])
+    document = msgspec.json.decode(registry.manifests[image.digest][1])
+    layer = {**document["layers"][0], "size": LIMITS.download + 1}
+    registry.add_manifest({**document, "layers": [layer]}, "team/app", "1.0")
+    with connect() as client, pytest.raises(SystemFaultError, match=f"longer than {LIMITS.download} bytes"):
+        client.pull(ref(registry), store, platform=AMD64)
+    assert registry.seen(f"GET .*/{layer['digest']}") == []
+
+
 def test_one_bad_layer_stops_the_others(registry, connect, store):
     """The first error ends the pull; layers that are still coming are given up."""
     image = registry.add_image("team/app", "1.0", layers=[noise(100), noise(5_000_000)])

@@ -90,8 +90,10 @@ class Download:
             CorruptContentError: the bytes are not those of ``digest`` and ``size``.
             NotFoundError: the server has nothing there.
             NoAnswerError: connections broke off too often.
-            SystemFaultError: the server refused, or sent more than anybody sends.
+            SystemFaultError: the server refused, or sends or announces more than anybody sends.
         """
+        if self._most > self._transport.limits.download:
+            raise self._too_long(self._transport.limits.download)
         response = self._transport.persist(origin, self._attempt)
         actual = Digest.from_hash(self._hash)
         if self._size is not None and self._done != self._size:
@@ -132,10 +134,7 @@ class Download:
                 raise (
                     self._corrupt(f"goes on after {most} bytes")
                     if self._size is not None
-                    else SystemFaultError(
-                        f"{self._what} is longer than {most} bytes",
-                        why="nothing that is downloaded here is that long",
-                    )
+                    else self._too_long(most)
                 )
             self._hash.update(chunk)
             self._sink(chunk)
@@ -178,6 +177,11 @@ class Download:
                 cause="cut",
                 why=f"{response.url} answers {response.status} to a request for the rest",
             )
+        )
+
+    def _too_long(self, most: int) -> SystemFaultError:
+        return SystemFaultError(
+            f"{self._what} is longer than {most} bytes", why="nothing that is downloaded here is that long"
         )
 
     def _corrupt(self, found: str) -> CorruptContentError:
