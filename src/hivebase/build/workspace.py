@@ -86,7 +86,7 @@ def open_workspace(root: Path) -> Workspace:
             "not a directory", where=str(root), hint="give the directory that holds the Dockerfiles"
         )
     config = _read_config(root / settings.FILE_NAME)
-    configured = settings.parse_settings(config) if config is not None else settings.Settings()
+    configured = _settings(config)
     lock = read_lock(root)
     found: list[FoundFile] = []
     for index, group in enumerate(configured.group):
@@ -100,6 +100,20 @@ def open_workspace(root: Path) -> Workspace:
         found += _find(root, root, None, (), ())
     hive = assemble(root.name or "root", configured, found, lock, DiskFacts(root))
     return Workspace(root, hive, config is not None)
+
+
+def read_settings(root: Path) -> settings.Settings:
+    """Read ``hivebase.toml`` in ``root``; an absent one says nothing.
+
+    Raises:
+        UsageError: it is wrong.
+        SystemFaultError: it cannot be read.
+    """
+    return _settings(_read_config(root / settings.FILE_NAME))
+
+
+def _settings(text: str | None) -> settings.Settings:
+    return settings.parse_settings(text) if text is not None else settings.Settings()
 
 
 def read_lock(root: Path) -> lockfile.HiveLock:

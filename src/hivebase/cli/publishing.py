@@ -1,4 +1,4 @@
-"""Opens a publication for the verbs that publish: hive, store, target, client, keys."""
+"""Opens what the verbs that speak to registries need: hive, store, client, and the place to publish to."""
 
 from __future__ import annotations
 
@@ -14,24 +14,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hivebase.build.workspace import Workspace
+    from hivebase.oci.store import Store
+    from hivebase.plan.hive import Hive
+    from hivebase.plan.settings import Profile
     from hivebase.progress import Listener
-    from hivebase.registry.repository import Repository
-    from hivebase.release.publish import Publication, Release
+    from hivebase.registry.client import RegistryClient
     from hivebase.release.target import Target
 
 
-class Opened(msgspec.Struct):
-    """A publication and what belongs to it.
+class Place(msgspec.Struct, frozen=True):
+    """Where images are published to, and which.
 
     Attributes:
+        workspace: the hive's directory.
+        hive: at the wanted version.
+        images: name in the hive and reference in the store, parents before children.
         prepare: makes what the registry needs before anything is sent.
-        prove: attaches proof to one image; None attaches none.
     """
 
-    publication: Publication
+    workspace: Workspace
+    hive: Hive
+    store: Store
+    client: RegistryClient
+    profile: Profile
     target: Target
+    images: tuple[tuple[str, str], ...]
     prepare: Callable[[], object]
-    prove: Callable[[Release, Repository], object] | None
+
+    @staticmethod
+    def repository(ref: str) -> str:
+        """Return what the image with this reference in the store is called below the target."""
+        return ref.rpartition(":")[0].partition("/")[2]
 
 
 def selected(workspace: Workspace, names: tuple[str, ...], group: str) -> tuple[str, ...]:
@@ -56,33 +69,43 @@ def selected(workspace: Workspace, names: tuple[str, ...], group: str) -> tuple[
 
 
 @contextlib.contextmanager
-def open_publication(directory: Path, words: Mapping[str, Any], listener: Listener) -> Iterator[Opened]:
-    """Yield a publication of what the words of a command line say.
+def open_client(directory: Path, listener: Listener) -> Iterator[RegistryClient]:
+    """Yield a client with the settings of the hive in ``directory``, if there is one.
 
     Raises:
-        HivebaseError: as `releases`, `find_profile` and the client.
+        UsageError: hivebase.toml is wrong.
+    """
+    from hivebase.build.workspace import find_root, read_settings  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.registry.client import RegistryClient  # noqa: PLC0415
+    from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
+
+    root = find_root(directory)
+    settings = RegistrySettings.parse(read_settings(root).registry, root)
+    with RegistryClient(settings, listener=listener) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) -> Iterator[Place]:
+    """Yield the place that the words of a command line name.
+
+    Args:
+        directory: in the hive.
+        words: ``to``, ``version``, ``images``, ``group``.
+        listener: told of the progress.
+
+    Raises:
+        HivebaseError: the hive, the profile or an image is wrong.
     """
     from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415 -- verbs load what they use
     from hivebase.oci.store import Store  # noqa: PLC0415
-    from hivebase.registry.client import RegistryClient  # noqa: PLC0415
-    from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
-    from hivebase.release.publish import Publication, Rules, releases  # noqa: PLC0415
     from hivebase.release.target import Target, find_profile  # noqa: PLC0415
 
     workspace = open_workspace(find_root(directory))
-    settings = workspace.hive.settings
     hive = workspace.hive.with_version(words["version"]) if words["version"] else workspace.hive
-    profile, name = find_profile(words["to"], settings.profile)
+    profile, name = find_profile(words["to"], hive.settings.profile)
     target = Target.parse(profile.to, f"[profile.{name}]" if name else "--to")
     store = Store.open()
-    names = selected(workspace, words["images"], words["group"])
-    images = releases(store, [(name, hive.reference(name)) for name in names], target, hive.version)
-    rules = Rules(words["floating"] or profile.floating, words["allow_stand_ins"])
-    with (
-        RegistryClient(
-            RegistrySettings.parse(settings.registry, workspace.root), listener=listener
-        ) as client,
-        store.lease(),
-    ):
-        publication = Publication(client, store, images, rules, listener)
-        yield Opened(publication, target, lambda: None, None)
+    images = tuple((n, hive.reference(n)) for n in selected(workspace, words["images"], words["group"]))
+    with open_client(directory, listener) as client, store.lease():
+        yield Place(workspace, hive, store, client, profile, target, images, lambda: None)

@@ -52,19 +52,27 @@ def command(directory: str, /, **words: Any) -> None:
     image under the same X.Y.Z is refused (exit code 4), before anything is sent. Prints the references, with digests.
     """
     from hivebase.cli.display import Display  # noqa: PLC0415 -- verbs load what they use
-    from hivebase.cli.publishing import open_publication  # noqa: PLC0415
+    from hivebase.cli.publishing import open_place  # noqa: PLC0415
+    from hivebase.release.publish import Publication, Rules, releases  # noqa: PLC0415
 
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         display = stack.enter_context(Display(verbose=words["verbose"], quiet=words["quiet"]))
-        opened = stack.enter_context(open_publication(Path(directory), words, display))
-        publication = opened.publication
+        place = stack.enter_context(open_place(Path(directory), words, display))
+        wanted = [(name, ref, place.repository(ref)) for name, ref in place.images]
+        publication = Publication(
+            place.client,
+            place.store,
+            releases(place.store, wanted, place.target, place.hive.version),
+            Rules(words["floating"] or place.profile.floating, words["allow_stand_ins"]),
+            display,
+        )
         publication.check()
         if words["dry_run"]:
             outcomes, (blobs, size) = publication.preview(), publication.missing()
         else:
-            opened.prepare()
-            outcomes = publication.run(opened.prove)
+            place.prepare()
+            outcomes = publication.run()
     if words["dry_run"]:
         _show(outcomes, as_json=words["as_json"], verb="would push", more={"blobs": blobs, "bytes": size})
         note(f"would send {blobs} blobs, {human_size(size)}")
@@ -73,7 +81,7 @@ def command(directory: str, /, **words: Any) -> None:
     _show(outcomes, as_json=words["as_json"], verb="pushed", more=_sent(sent))
     if not words["quiet"]:
         note(
-            f"{len(outcomes)} images to {opened.target}: {sent.blobs['sent']} blobs sent ({human_size(sent.bytes)}), "
+            f"{len(outcomes)} images to {place.target}: {sent.blobs['sent']} blobs sent ({human_size(sent.bytes)}), "
             f"{sent.blobs['mounted']} mounted, {sent.manifests} manifests, {sent.tags} tags, "
             f"in {time.monotonic() - began:.1f} s"
         )

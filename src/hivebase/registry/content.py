@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import msgspec
 
+from hivebase.digest import Digest
+from hivebase.errors import CorruptContentError
 from hivebase.oci import documents
 from hivebase.oci.model import Descriptor
+from hivebase.progress import Listener, silent
+from hivebase.registry.pull import Pull
+from hivebase.registry.resolve import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hivebase.oci.store import Store
+    from hivebase.registry.repository import Repository
 
 
 class Content(Protocol):
@@ -37,6 +43,25 @@ class StoreContent:
 
     def open(self, descriptor: Descriptor, /) -> BinaryIO:
         """Open a blob that is intact, seekable."""
+        return self._store.open_verified(descriptor.digest)
+
+
+class RemoteContent:
+    """A repository's blobs; those that are opened come through the store, where they can be collected again."""
+
+    def __init__(self, repository: Repository, store: Store, listener: Listener = silent) -> None:
+        self._repository = repository
+        self._store = store
+        self._pull = Pull(repository, (), store, listener, f"{repository.registry}/{repository.name}")
+
+    def read(self, digest: str, /) -> bytes:
+        """Return a document, verified."""
+        return fetch(self._repository, Digest.parse(digest)).data
+
+    def open(self, descriptor: Descriptor, /) -> BinaryIO:
+        """Open a blob that is intact, seekable."""
+        if self._store.size(descriptor.digest) != descriptor.size:
+            self._pull.fetch_blob(descriptor)
         return self._store.open_verified(descriptor.digest)
 
 
@@ -79,8 +104,6 @@ def _documents(content: Content, descriptor: Descriptor, depth: int) -> Iterator
     kind = documents.kind(data, what=what, announced=descriptor.media_type)
     if kind in documents.INDEX_TYPES:
         if depth == 0:
-            from hivebase.errors import CorruptContentError  # noqa: PLC0415 -- only on this mistake
-
             raise CorruptContentError(f"{what} is an index nested too deeply")
         for entry in documents.parse_index(data, what=what).manifests:
             yield from _documents(content, entry, depth - 1)

@@ -99,7 +99,7 @@ class Pull:
         if not wanted:
             return 0
         with ThreadPoolExecutor(min(_WORKERS, len(wanted)), "pull") as pool:
-            futures = [pool.submit(self._fetch, descriptor) for descriptor in wanted.values()]
+            futures = [pool.submit(self.fetch_blob, descriptor) for descriptor in wanted.values()]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
@@ -110,7 +110,14 @@ class Pull:
         _raise_first(futures)
         return sum(descriptor.size for descriptor in wanted.values())
 
-    def _fetch(self, descriptor: Descriptor) -> None:
+    def fetch_blob(self, descriptor: Descriptor) -> None:
+        """Bring one blob into the store.
+
+        Raises:
+            CorruptContentError: it is not what its descriptor says.
+            NotFoundError: it is missing.
+            SystemFaultError: see `Repository.open`; the store cannot be written.
+        """
         digest = Digest.parse(descriptor.digest)
         clock = self._repository.transport.clock
         began = clock.monotonic()

@@ -16,7 +16,7 @@ import msgspec
 from hivebase.errors import InterruptedByUserError
 from hivebase.progress import Event, Listener, silent
 from hivebase.registry.manifests import SETTLE, confirm_tag, digest_of, put_manifest, write_tag
-from hivebase.registry.upload import upload_blob
+from hivebase.registry.upload import has_blob, upload_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +108,23 @@ class Push:
                 self._there[item.repository.name, item.tree.top.digest] = found
 
         self._parallel([(look, (item,)) for item in self.items])
+
+    def missing(self) -> tuple[Descriptor, ...]:
+        """Return the blobs that :meth:`send` would send; for this, each is looked for in every repository.
+
+        Raises:
+            HivebaseError: as `Repository.ask`.
+        """
+        self.survey()
+        found: list[Descriptor] = []
+
+        def look(blob: Descriptor, items: list[Item], sibling: str) -> None:
+            if not sibling and not any(has_blob(item.repository, blob) for item in items):
+                found.append(blob)
+
+        chains = self._chains([item for item in self.items if not self.there(item)])
+        self._parallel([(look, chain) for chain in chains])
+        return tuple(found)
 
     def send(self) -> None:
         """Bring blobs, configs and manifests there; no tag is touched.

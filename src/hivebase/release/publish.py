@@ -6,6 +6,7 @@ A publication that was cut is repeated; what is there is found by asking.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +14,7 @@ import msgspec
 
 from hivebase.errors import NotFoundError, PolicyError
 from hivebase.oci.annotations import BASE_DIGEST, BASE_NAME, stand_ins_of
-from hivebase.progress import Event, Listener, silent
+from hivebase.progress import Event, Listener, Status, silent
 from hivebase.registry.content import StoreContent, tree_of
 from hivebase.registry.endpoint import reaching
 from hivebase.registry.manifests import digest_of, moved
@@ -75,13 +76,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def releases(
-    store: Store, images: Sequence[tuple[str, str]], target: Target, version: str
+    store: Store, images: Sequence[tuple[str, str, str]], target: Target, version: str
 ) -> tuple[Release, ...]:
     """Find the images to publish.
 
     Args:
         store: where they are.
-        images: name in the hive and reference in the store, parents before children.
+        images: name in the hive, reference in the store, repository below the target; parents before children.
         target: where they go.
         version: their immutable tag.
 
@@ -91,12 +92,11 @@ def releases(
     """
     tag = release_tag(version)
     found = []
-    for name, ref in images:
+    for name, ref, repository in images:
         if store.resolve(ref) is None:
             raise NotFoundError(
                 f"{ref} has not been built", hint=f"hivebase build {name} --version {version}"
             )
-        repository = ref.partition(":")[0].partition("/")[2]
         found.append(Release(name, store.image(ref), target.reference(repository, tag)))
     return tuple(found)
 
@@ -178,6 +178,10 @@ class Publication:
             PolicyError: another publisher was faster.
             HivebaseError: the registry does not take something.
         """
+        began = time.monotonic()
+        for release in self._images:
+            if self.is_new(release):
+                self._listener(Event(release.name, "started", step=f"push {release.reference}"))
         with reaching(str(self._images[0].reference) if self._images else ""):
             self._push.send()
             for release in self._images:
@@ -190,7 +194,9 @@ class Publication:
                     [tag for found in tags.values() for tag in found if tag.immutable == immutable]
                 )
         for release in self._images:
-            self._listener(Event(release.name, "done", str(release.reference), "push"))
+            status: Status = "done" if self.is_new(release) else "cached"
+            step = f"push {release.reference}"
+            self._listener(Event(release.name, status, step=step, seconds=time.monotonic() - began))
         return tuple(self._outcome(release, tags[release.name]) for release in self._images)
 
     def is_new(self, release: Release) -> bool:
