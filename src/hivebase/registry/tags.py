@@ -1,31 +1,19 @@
-"""The tags of a repository (distribution-spec, "Listing Tags"): page by page, to a known end.
-
-Where a page names the next one (``Link``, RFC 8288), only the query of that address is used: the request goes to our
-own address of the list, whatever else the server wrote.
-"""
+"""The tags of a repository (distribution-spec, "Listing Tags"): page by page, to a known end."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError, UsageError
+from hivebase.errors import CorruptContentError, NotFoundError, SystemFaultError
 from hivebase.reference import is_tag
 from hivebase.registry.endpoint import reason
-from hivebase.transport import Origin, RefusedTargetError, redact
-from hivebase.transport.targets import joined
+from hivebase.registry.pages import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hivebase.registry.repository import Repository
     from hivebase.transport import Answer
 
 _PAGE = 1000
-_LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|\Z))", re.IGNORECASE)
-_LONGEST_LINK = 8 * 1024
 
 
 def list_tags(repository: Repository) -> tuple[str, ...]:
@@ -39,25 +27,13 @@ def list_tags(repository: Repository) -> tuple[str, ...]:
     """
     limits, what = repository.transport.limits, f"the list of tags of {repository.registry}/{repository.name}"
     found: dict[str, None] = {}
-    asked: set[str] = set()
-    query = f"n={_PAGE}"
-    for _ in range(limits.pages):
-        asked.add(query)
-        answer = repository.ask(
-            "GET", f"tags/list?{query}", {"Accept": "application/json"}, limit=limits.manifest
-        )
+    for answer in pages(repository, "tags/list", f"n={_PAGE}", {"Accept": "application/json"}, what):
         found |= dict.fromkeys(_tags(answer, what))
         if len(found) > limits.tags:
             raise SystemFaultError(
                 f"{what} has more than {limits.tags} tags", why="no repository has that many"
             )
-        following = _next_query(answer.headers, repository, what)
-        if following is None:
-            return tuple(found)
-        if following in asked:
-            raise SystemFaultError(f"{what} does not end", why="it goes on where it has been already")
-        query = following
-    raise SystemFaultError(f"{what} does not end", why=f"there were {limits.pages} pages and no last one")
+    return tuple(found)
 
 
 def _tags(answer: Answer, what: str) -> list[str]:
@@ -79,21 +55,3 @@ def _tags(answer: Answer, what: str) -> list[str]:
         if not isinstance(tag, str) or not is_tag(tag):
             raise CorruptContentError(f"{what} has something that is no tag", why=f"it is {str(tag)[:150]!r}")
     return tags
-
-
-def _next_query(headers: Mapping[str, str], repository: Repository, what: str) -> str | None:
-    """Return the query of the next page, or None after the last one."""
-    header = headers.get("link", "")[:_LONGEST_LINK]
-    target = next((link[1] for link in _LINK.finditer(header) if _NEXT.search(link[2])), None)
-    if target is None:
-        return None
-    url = joined(repository.url("tags/list"), target)
-    try:
-        there = Origin.of(url)
-    except UsageError as error:
-        raise RefusedTargetError(f"{what} goes on nowhere", why=error.why) from None
-    if there.host != repository.origin.host:
-        raise RefusedTargetError(
-            f"{what} goes on at another host, which is refused", why=f"the next page is {redact(url[:300])}"
-        )
-    return urlsplit(url).query
