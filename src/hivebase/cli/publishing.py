@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hivebase.errors import UsageError
+from hivebase.progress import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hivebase.build.workspace import Workspace
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from hivebase.plan.settings import Profile
     from hivebase.progress import Listener
     from hivebase.registry.client import RegistryClient
+    from hivebase.registry.ecr.target import EcrTarget
     from hivebase.release.target import Target
 
 
@@ -69,19 +72,33 @@ def selected(workspace: Workspace, names: tuple[str, ...], group: str) -> tuple[
 
 
 @contextlib.contextmanager
-def open_client(directory: Path, listener: Listener) -> Iterator[RegistryClient]:
+def open_client(
+    directory: Path, listener: Listener, ecr: EcrTarget | None = None
+) -> Iterator[RegistryClient]:
     """Yield a client with the settings of the hive in ``directory``, if there is one.
+
+    Args:
+        directory: in the hive.
+        listener: told of notes and progress.
+        ecr: a registry of Amazon ECR, whose tokens are used besides the user's credentials.
 
     Raises:
         UsageError: hivebase.toml is wrong.
     """
     from hivebase.build.workspace import find_root, read_settings  # noqa: PLC0415 -- verbs load what they use
     from hivebase.registry.client import RegistryClient  # noqa: PLC0415
+    from hivebase.registry.credentials import Keychain  # noqa: PLC0415
     from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
 
     root = find_root(directory)
     settings = RegistrySettings.parse(read_settings(root).registry, root)
-    with RegistryClient(settings, listener=listener) as client:
+    keychain = Keychain()
+    with RegistryClient(
+        settings,
+        keychain=ecr.keychain(keychain) if ecr is not None else keychain,
+        traits=ecr.traits if ecr is not None else None,
+        listener=listener,
+    ) as client:
         yield client
 
 
@@ -91,7 +108,7 @@ def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) ->
 
     Args:
         directory: in the hive.
-        words: ``to``, ``version``, ``images``, ``group``.
+        words: ``to``, ``version``, ``images``, ``group``, and perhaps ``no_create``.
         listener: told of the progress.
 
     Raises:
@@ -104,8 +121,27 @@ def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) ->
     workspace = open_workspace(find_root(directory))
     hive = workspace.hive.with_version(words["version"]) if words["version"] else workspace.hive
     profile, name = find_profile(words["to"], hive.settings.profile)
-    target = Target.parse(profile.to, f"[profile.{name}]" if name else "--to")
-    store = Store.open()
     images = tuple((n, hive.reference(n)) for n in selected(workspace, words["images"], words["group"]))
-    with open_client(directory, listener) as client, store.lease():
-        yield Place(workspace, hive, store, client, profile, target, images, lambda: None)
+    where = f"[profile.{name}]" if name else "--to"
+    target = Target.parse(profile.to, where) if profile.to or profile.kind != "ecr" else Target("")
+    ready = None
+    if profile.kind == "ecr":
+        ready = _survey(profile, target, images, create=not words.get("no_create"))
+        target = Target(ready.registry, ready.prefix)
+        for note in ready.notes:
+            listener(Event(str(target), "note", note))
+    store = Store.open()
+    with open_client(directory, listener, ready) as client, store.lease():
+        prepare = ready.make if ready is not None else lambda: None
+        yield Place(workspace, hive, store, client, profile, target, images, prepare)
+
+
+def _survey(
+    profile: Profile, target: Target, images: Sequence[tuple[str, str]], *, create: bool
+) -> EcrTarget:
+    from hivebase.registry.ecr.settings import EcrSettings  # noqa: PLC0415 -- only for Amazon ECR
+    from hivebase.registry.ecr.target import survey  # noqa: PLC0415 -- same
+
+    table = {"registry": target.registry, "prefix": target.prefix}
+    settings = EcrSettings.of(os.environ, {**table, "region": profile.region, "account": profile.account})
+    return survey(settings, [settings.repository(Place.repository(ref)) for _, ref in images], create=create)

@@ -77,13 +77,18 @@ class Profile(msgspec.Struct, frozen=True):
 
     Attributes:
         to: ``REGISTRY/PREFIX``.
-        kind: ``ecr`` takes registry and prefix from the environment (``AWS_REGION`` and its kin).
+        kind: ``ecr`` takes registry and prefix from the environment (``AWS_REGION`` and its kin), and from here what
+            the environment does not say.
+        region: of Amazon ECR.
+        account: of Amazon ECR.
         floating: which floating tags follow each release: ``minor`` is ``X.Y``, ``major`` is ``X``.
         key: file with the private key that signs, relative to the hive's root; empty signs nothing.
     """
 
     to: str = ""
     kind: Literal["registry", "ecr"] = "registry"
+    region: str = ""
+    account: str = ""
     floating: tuple[Literal["minor", "major"], ...] = ()
     key: str = ""
 
