@@ -3,7 +3,7 @@
 ::
 
     settings = EcrSettings.of(os.environ)
-    ready = prepare(settings, [settings.repository("python-ml-base")], create=True, dry_run=False)
+    ready = prepare(settings, [settings.repository("python-ml-base")])
     client = RegistryClient(keychain=ready.keychain(Keychain()), traits=ready.traits)
 
 =================  ==================================================================

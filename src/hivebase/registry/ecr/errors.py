@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,10 @@ _THROTTLED = frozenset(
      "RequestLimitExceeded", "RequestThrottled"}
 )  # fmt: skip
 _LOG_IN = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role is attached"
-_LONGEST = 300
+_LONGEST = 500
+# What stands in front of the API may answer in the XML of the older protocols, which boto3 does not take apart here.
+_XML = re.compile(r"<(Code|Message)>([^<]*)</\1>")
+_ARN = re.compile(r"\barn:[^\s]*?:repository/([^\s]+)")
 
 
 class EcrDeniedError(SystemFaultError):
@@ -60,9 +64,18 @@ class Call:
 
 def code_of(error: Exception) -> str:
     """Return the code of an answer of the API, or an empty text for what is no answer."""
+    return _parts(error)[0]
+
+
+def _parts(error: Exception) -> tuple[str, str]:
+    """Return code and message of an answer."""
     response: Any = getattr(error, "response", None)
     details = response.get("Error") if isinstance(response, dict) else None
-    return str(details.get("Code") or "") if isinstance(details, dict) else ""
+    if not isinstance(details, dict):
+        return "", ""
+    message = str(details.get("Message") or "")
+    xml = dict(_XML.findall(message))
+    return xml.get("Code") or str(details.get("Code") or ""), xml.get("Message", message)
 
 
 def translated(error: Exception, call: Call) -> HivebaseError:
@@ -80,10 +93,8 @@ def translated(error: Exception, call: Call) -> HivebaseError:
 
 
 def _answered(error: Exception, call: Call) -> HivebaseError:
-    code = code_of(error)
-    response: Any = getattr(error, "response", {})
-    message = _words(str(response.get("Error", {}).get("Message") or ""))
-    why = f"AWS answered {code}" + (f": {message}" if message else "")
+    code, message = _parts(error)
+    why = _words(f"AWS answered {code}" + (f": {message}" if message else ""))
     if code in _EXPIRED:
         return _refused("the AWS credentials have expired", why, call, "get new ones, then run it again")
     if code in _SIGNATURE:
@@ -93,7 +104,10 @@ def _answered(error: Exception, call: Call) -> HivebaseError:
         hint = f"check the credentials, and that the account has the region {call.region} enabled"
         return _refused("AWS does not know these credentials", why, call, hint)
     if code in _DENIED:
-        on = f" on the repository {call.repository}" if call.repository else ""
+        # Asked about several repositories at once, AWS names the one that it means.
+        named = _ARN.search(message)
+        repository = call.repository or (named[1] if named else "")
+        on = f" on the repository {repository}" if repository else ""
         return EcrDeniedError(
             f"the AWS credentials lack the permission {call.action}{on}",
             where=call.where,

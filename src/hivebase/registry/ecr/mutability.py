@@ -40,11 +40,6 @@ class Mutability:
         # A kind that we do not know is taken for one that lets nothing move: then a push says so before it begins.
         return self.kind == _MUTABLE
 
-    @property
-    def protects_releases(self) -> bool:
-        """Whether no released version can come to name something else."""
-        return not self.may_move("1.2.3")
-
 
 def _matches(pattern: str, tag: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), tag) is not None

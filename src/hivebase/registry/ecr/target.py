@@ -1,45 +1,70 @@
-"""Making a registry of ECR ready for a push: all is looked at before anything is changed."""
+"""Making a registry of ECR ready for a push: first everything is looked at, then what is missing is made.
+
+::
+
+    ready = survey(settings, repositories, create=True)   # changes nothing, and raises what stands in the way
+    ...                                                    # whatever else may refuse the push
+    ready.make()                                           # the repositories that are missing
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hivebase.errors import HivebaseError, PolicyError
 from hivebase.registry.ecr import lifecycle, names
 from hivebase.registry.ecr.control import Control
 from hivebase.registry.ecr.credentials import EcrKeychain
-from hivebase.registry.ecr.mutability import Mutability
 from hivebase.registry.traits import ECR, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hivebase.registry.credentials import Keychain
     from hivebase.registry.ecr.control import Token
+    from hivebase.registry.ecr.mutability import Mutability
     from hivebase.registry.ecr.settings import EcrSettings
     from hivebase.transport.waiting import Clock
 
 
-@dataclass(frozen=True, slots=True)
 class EcrTarget:
-    """A registry that can be pushed to.
+    """A registry of ECR with the repositories of a push.
 
     Attributes:
         registry: ``host[:port]``, as in references.
         prefix: what precedes the image in the repository's name.
-        created: the repositories that were made; of a dry run, those that would be.
+        missing: repositories that there are not (yet).
+        created: those that `make` made.
         notes: what the user should know, a sentence each.
-        mutability: what the tags of each repository may do.
     """
 
-    registry: str
-    prefix: str
-    created: tuple[str, ...]
-    notes: tuple[str, ...]
-    mutability: Mapping[str, Mutability]
-    _control: Control = field(repr=False)
-    _token: Token = field(repr=False)
+    def __init__(
+        self,
+        settings: EcrSettings,
+        control: Control,
+        token: Token,
+        found: dict[str, Mutability],
+        missing: Sequence[str],
+    ) -> None:
+        """Take what `survey` found."""
+        self.registry = settings.registry
+        self.prefix = settings.prefix
+        self.missing = tuple(missing)
+        self.created: tuple[str, ...] = ()
+        self._control = control
+        self._token = token
+        self._found = found
+        movable = sorted(name for name, tags in found.items() if tags.may_move("1.2.3"))
+        self.notes: tuple[str, ...] = ()
+        if movable:
+            self._note(f"Amazon ECR would let released tags move in {', '.join(movable)}: hivebase will not")
+        if token.account and settings.account and token.account != settings.account:
+            self._note(f"the credentials are of account {token.account}, the registry of {settings.account}")
+
+    @property
+    def traits(self) -> dict[str, Traits]:
+        """How to speak to the registry, as `RegistryClient` takes it."""
+        return {self.registry: ECR}
 
     def keychain(self, inner: Keychain, clock: Clock | None = None) -> EcrKeychain:
         """Return ``inner`` with the tokens of this registry.
@@ -50,99 +75,91 @@ class EcrTarget:
         """
         return EcrKeychain(inner, self.registry, self._control, token=self._token, clock=clock)
 
-    @property
-    def traits(self) -> dict[str, Traits]:
-        """How to speak to the registry, as `RegistryClient` takes it."""
-        return {self.registry: ECR}
+    def keeps(self, repository: str, tag: str) -> bool:
+        """Whether the repository keeps ``tag`` as it is once it is written."""
+        found = self._found.get(repository)
+        return found is not None and not found.may_move(tag)
 
-    def may_move(self, repository: str, tag: str) -> bool:
-        """Whether the repository lets ``tag`` name something else once it is written."""
-        return self.mutability[repository].may_move(tag)
+    def make(self, untagged_days: int = lifecycle.UNTAGGED_DAYS) -> None:
+        """Make the repositories that are missing: immutable tags, scanned on push, our lifecycle rules.
+
+        Rules that cannot be given keep no image from being published: that is a note.
+
+        Args:
+            untagged_days: see `lifecycle.policy`; 0 for no rules at all.
+
+        Raises:
+            HivebaseError: as the methods of `Control`. Repositories that were made before stay, empty, and are named.
+        """
+        for name in self.missing:
+            try:
+                made = self._control.create(name)
+            except HivebaseError as error:
+                if self.created:
+                    error.why += f"; made before that, and empty: {', '.join(self.created)}"
+                raise
+            if made is None:
+                # Somebody else made it in the meantime, their way.
+                self._found |= self._control.existing([name])
+                continue
+            self._found[name] = made
+            self.created += (name,)
+            if untagged_days:
+                self._give_rules(name, untagged_days)
+        self.missing = ()
+
+    def _give_rules(self, name: str, untagged_days: int) -> None:
+        try:
+            self._control.put_rules(name, untagged_days)
+        except HivebaseError as error:
+            self._note(f"{name} has no lifecycle rules, images without a tag will stay: {error.what}")
+
+    def _note(self, text: str) -> None:
+        self.notes += (text,)
 
 
-def prepare(
-    settings: EcrSettings,
-    repositories: Sequence[str],
-    *,
-    create: bool = True,
-    dry_run: bool = False,
-    untagged_days: int = lifecycle.UNTAGGED_DAYS,
-) -> EcrTarget:
-    """Make sure that the registry can be pushed to: the credentials are good, and the repositories are there.
+def survey(settings: EcrSettings, repositories: Sequence[str], *, create: bool = True) -> EcrTarget:
+    """Find out whether the registry can be pushed to: the names, the credentials, the repositories.
 
-    Nothing is changed before all of the following is known to be in order: the names, the credentials, which
-    repositories are missing, and whether they may be made. Repositories that exist are left as they are.
+    Nothing is changed. Repositories that exist are taken as they are.
 
     Args:
         settings: which registry.
         repositories: names without registry, prefix included.
-        create: whether missing ones are made; else they are an error.
-        dry_run: only look.
-        untagged_days: for the lifecycle rules of new repositories; 0 for none at all.
+        create: whether missing ones may be made afterwards; else they are an error.
 
     Raises:
         UsageError: a name cannot be one.
         PolicyError: a repository is missing, and ``create`` is false.
-        HivebaseError: as the methods of `Control`. If one of several repositories could not be made, the message
-            names those that were: they are empty and do no harm.
+        HivebaseError: as the methods of `Control`.
     """
     wanted = tuple(dict.fromkeys(repositories))
     for name in wanted:
         names.check_repository(name)
     control = Control(settings)
     token = control.token()
-    known = control.existing(wanted)
-    missing = [name for name in wanted if name not in known]
+    found = control.existing(wanted)
+    missing = [name for name in wanted if name not in found]
     if missing and not create:
-        raise _absent(missing, settings)
-    notes = _unprotected([name for name, found in known.items() if not found.protects_releases])
-    if token.account and settings.account and token.account != settings.account:
-        notes.append(f"the credentials are of account {token.account}, the registry of {settings.account}")
-    created: list[str] = []
-    for name in missing:
-        if dry_run:
-            known[name] = Mutability()
-            created.append(name)
-            continue
-        try:
-            made = control.create(name)
-        except HivebaseError as error:
-            if created:
-                error.why += f"; made before that, and empty: {', '.join(created)}"
-            raise
-        if made is None:  # somebody else was faster
-            known |= control.existing([name])
-            continue
-        known[name] = made
-        created.append(name)
-        if untagged_days:
-            notes += _rules(control, name, untagged_days)
-    return EcrTarget(settings.registry, settings.prefix, tuple(created), tuple(notes), known, control, token)
+        several = "repositories are" if len(missing) > 1 else "repository is"
+        raise PolicyError(
+            f"the {several} missing in Amazon ECR: {', '.join(missing)}",
+            where=settings.registry,
+            why="creating repositories was forbidden (--no-create)",
+            hint="create them first (docs/how-to/publish-to-ecr.md has the Terraform), or leave --no-create out",
+        )
+    return EcrTarget(settings, control, token, found, missing)
 
 
-def _rules(control: Control, name: str, untagged_days: int) -> list[str]:
-    """Give a new repository its rules; what went wrong is told, and keeps no image from being published."""
-    try:
-        control.put_rules(name, untagged_days)
-    except HivebaseError as error:
-        return [f"{name} was made without lifecycle rules: {error.what}; images without a tag stay there"]
-    return []
+def prepare(
+    settings: EcrSettings, repositories: Sequence[str], *, create: bool = True, dry_run: bool = False
+) -> EcrTarget:
+    """Return the registry ready to be pushed to; in a dry run, as it would have been.
 
-
-def _unprotected(repositories: Sequence[str]) -> list[str]:
-    if not repositories:
-        return []
-    several = ", ".join(repositories)
-    return [
-        f"Amazon ECR lets released tags move in {several}: make their tags immutable to have it refuse that"
-    ]
-
-
-def _absent(missing: Sequence[str], settings: EcrSettings) -> PolicyError:
-    several = "repositories are" if len(missing) > 1 else "repository is"
-    return PolicyError(
-        f"the {several} missing in Amazon ECR: {', '.join(missing)}",
-        where=settings.registry,
-        why="creating repositories was forbidden (--no-create)",
-        hint="create them first (docs/how-to/publish-to-ecr.md has the Terraform), or leave --no-create out",
-    )
+    Raises:
+        HivebaseError: as `survey`, before anything is changed; and as `EcrTarget.make`.
+    """
+    ready = survey(settings, repositories, create=create)
+    if not dry_run:
+        ready.make()
+    return ready
