@@ -92,10 +92,9 @@ def open_client(
 
     root = find_root(directory)
     settings = RegistrySettings.parse(read_settings(root).registry, root)
-    keychain = Keychain()
     with RegistryClient(
         settings,
-        keychain=ecr.keychain(keychain) if ecr is not None else keychain,
+        keychain=ecr.keychain(Keychain()) if ecr is not None else None,
         traits=ecr.traits if ecr is not None else None,
         listener=listener,
     ) as client:
@@ -128,12 +127,30 @@ def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) ->
     if profile.kind == "ecr":
         ready = _survey(profile, target, images, create=not words.get("no_create"))
         target = Target(ready.registry, ready.prefix)
-        for note in ready.notes:
-            listener(Event(str(target), "note", note))
+        _tell(ready.notes, target, listener)
     store = Store.open()
+
+    def prepare() -> None:
+        if ready is not None:
+            _make(ready, target, listener)
+
     with open_client(directory, listener, ready) as client, store.lease():
-        prepare = ready.make if ready is not None else lambda: None
         yield Place(workspace, hive, store, client, profile, target, images, prepare)
+
+
+def _make(ready: EcrTarget, target: Target, listener: Listener) -> None:
+    """Make the repositories that are missing, and tell of each."""
+    told = len(ready.notes)
+    try:
+        ready.make()
+    finally:
+        made = [f"made the repository {name}" for name in ready.created]
+        _tell([*made, *ready.notes[told:]], target, listener)
+
+
+def _tell(notes: Sequence[str], target: Target, listener: Listener) -> None:
+    for note in notes:
+        listener(Event(str(target), "note", note))
 
 
 def _survey(

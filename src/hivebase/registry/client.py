@@ -20,6 +20,7 @@ from hivebase.progress import Event, Listener, silent
 from hivebase.registry import resolve as resolving
 from hivebase.registry.auth import AuthenticationError
 from hivebase.registry.credentials import Keychain
+from hivebase.registry.ecr.credentials import EcrKeychain
 from hivebase.registry.endpoint import Endpoint, reaching
 from hivebase.registry.pull import Pull
 from hivebase.registry.repository import Repository
@@ -57,14 +58,14 @@ class RegistryClient:
         Args:
             settings: of hivebase.toml.
             transport: what to speak through, closed by its owner; an own one if None.
-            keychain: the user's credentials; those of the environment if None.
+            keychain: the user's credentials; those of the environment, and tokens of Amazon ECR, if None.
             traits: by ``host[:port]``, of registries whose name does not tell how to speak to them.
             listener: told of notes and progress.
         """
         self._settings = settings or RegistrySettings()
         self._own = transport is None
         self._transport = transport or Transport(self._settings.hosts, listener=listener)
-        self._keychain = keychain or Keychain()
+        self._keychain = keychain or EcrKeychain(Keychain())
         self._traits = dict(traits or {})
         self._listener = listener
         self._endpoints: dict[str, Endpoint] = {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hivebase.errors import HivebaseError, PolicyError
 from hivebase.registry.ecr import lifecycle, names
 from hivebase.registry.ecr.control import Control
-from hivebase.registry.ecr.credentials import EcrKeychain
+from hivebase.registry.ecr.credentials import EcrKeychain, Tokens
 from hivebase.registry.traits import ECR, Traits
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class EcrTarget:
             inner: for all other registries.
             clock: the transport's, if it has its own.
         """
-        return EcrKeychain(inner, self.registry, self._control, token=self._token, clock=clock)
+        return EcrKeychain(inner, {self.registry: Tokens(self._control, self._token, clock)})
 
     def keeps(self, repository: str, tag: str) -> bool:
         """Whether the repository keeps ``tag`` as it is once it is written."""
