@@ -18,14 +18,16 @@ from benchmarks.hive import BASE, ROOT
 from benchmarks.results import Measured, Result, compare, document, table
 from benchmarks.scenarios import ALL, LIMIT, Course
 from benchmarks.sides.buildah import Buildah
-from benchmarks.sides.docker import Bake, DockerSeed, DockerTuned
+from benchmarks.sides.docker import Bake, DockerSame, DockerSeed, DockerTuned
 from benchmarks.sides.ours import Ours
 from benchmarks.sides.side import Bench, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PEERS: dict[str, type[Side]] = {side.name: side for side in (DockerSeed, DockerTuned, Bake, Buildah)}
+PEERS: dict[str, type[Side]] = {
+    side.name: side for side in (DockerSeed, DockerTuned, DockerSame, Bake, Buildah)
+}
 _FLAT = {Ours.name, DockerSeed.name}
 _LIMIT_PEER = "physical limit"
 
@@ -104,7 +106,7 @@ def measure(side: Side, options: argparse.Namespace) -> tuple[Course, str]:
     """Take one side through its course; return it and the side's version."""
     course = Course(
         side=side,
-        wanted=options.scenario,
+        wanted=[name for name in options.scenario if side.scenarios is None or name in side.scenarios],
         repeat=options.repeat,
         repeat_cold=options.repeat_cold,
         bytecode=not options.no_bytecode,
@@ -190,6 +192,8 @@ def run(options: argparse.Namespace, shared: Bench) -> int:
     courses: dict[str, Course] = {}
     versions: dict[str, str] = {}
     for kind in sides if set(options.scenario) - {LIMIT} else []:
+        if kind.scenarios is not None and not kind.scenarios & set(options.scenario):
+            continue
         courses[kind.name], versions[kind.name] = measure(kind(shared), options)
     same_packages(courses)
     measured: dict[str, Measured] = {name: course.measured for name, course in courses.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.commands import BenchError, Runner
 from benchmarks.dockerhost import chroot, dockerd
 from benchmarks.hive import BASE, BASES, PARENTS, ROOT, SERVICES, reference
+from benchmarks.sides.ours import Ours
 from benchmarks.sides.peer_base import peer_base
 from benchmarks.sides.side import PIP_LIST, Bench, Side
 from benchmarks.variants import bake_file, host_network
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.registry import Registry
+    from benchmarks.variants import Wheel
 
 _CACHED_TYPES = ("regular", "source.local", "frontend", "internal")
 _PACKAGES = "exec.cachemount"
@@ -153,3 +155,38 @@ class Bake(DockerSeed):
 def _upstream(version: str) -> str:
     """Return a version without what Debian adds to it."""
     return version.strip().removeprefix("v").partition("+")[0]
+
+
+class DockerSame(DockerSeed):
+    """Not built by Docker, but hivebase's own images, loaded and pushed by it: the same bytes for both."""
+
+    name = "docker-same"
+    scenarios = frozenset({"push"})
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self._ours = _Builder(bench)
+
+    def prepare(self, *, bytecode: bool) -> None:
+        self._ours.prepare(bytecode=bytecode)
+
+    def reset(self) -> None:
+        super().reset()
+        self._ours.reset()
+
+    def patch(self, wheel: Wheel) -> None:
+        self._ours.patch(wheel)
+
+    def build(self, images: Iterable[str]) -> None:
+        names = tuple(images)
+        self._ours.build(names)
+        for image in names:
+            archive = self.work / "image.tar"
+            self._ours.runner.run("export", "--format", "docker", self._ours.reference(image), archive)
+            self.docker.run("load", "--input", archive)
+            self.docker.run("tag", self._ours.reference(image), reference(image))
+            archive.unlink()
+
+
+class _Builder(Ours):
+    name = "docker-same-builder"

@@ -50,6 +50,8 @@ class Side(abc.ABC):
     name: str
     dockerfiles: Path | None = None
     caches_packages: bool = False
+    scenarios: frozenset[str] | None = None
+    """What this side takes part in; None for everything."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
