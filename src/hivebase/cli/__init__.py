@@ -36,6 +36,8 @@ VERBS = {
     "copy": "Promote an image from one registry to another, by digest.",
     "status": "Compare the hive with what a registry has.",
     "load": "Load an image into docker or podman.",
+    "login": "Keep a user name and a password for a registry.",
+    "logout": "Forget the user name and the password for a registry.",
     "doctor": "Check what this machine can do.",
     "prune": "Remove from the store what nothing uses.",
 }

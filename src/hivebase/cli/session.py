@@ -54,6 +54,15 @@ def open_session(directory: Path, options: Options, listener: Listener) -> Itera
         )
 
 
+def registry_settings(directory: Path) -> RegistrySettings:
+    """Return what the hivebase.toml at or above ``directory``, if there is one, says about single registries."""
+    from hivebase.build.workspace import find_root, read_settings  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
+
+    root = find_root(directory)
+    return RegistrySettings.parse(read_settings(root).registry, root)
+
+
 def _wheels(
     transport: Transport, listener: Listener, exclude_newer: str, pythons: Iterable[Python]
 ) -> WheelSource:

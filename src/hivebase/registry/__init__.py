@@ -8,7 +8,9 @@
 `auth`             anonymous, Basic, Bearer tokens
 `challenge`        ``WWW-Authenticate``
 `credentials`      where docker, podman and skopeo keep the user's credentials
+`credentials_file` one such file: read, and one entry changed
 `helpers`          the programs that keep them for Docker
+`login`            a user name and a password that a registry accepts, kept there
 `resolve`          from a reference to the manifest of one platform
 `pull`             from there into the store
 `content`          what is sent, wherever it is kept

@@ -19,18 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hivebase.errors import CorruptContentError, SystemFaultError, UsageError
+from hivebase.errors import UsageError
 from hivebase.reference import DEFAULT_REGISTRY
-from hivebase.registry import helpers
+from hivebase.registry import credentials_file, helpers
 from hivebase.registry.settings import HUB_NAMES
 from hivebase.transport import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HUB_KEY = "https://index.docker.io/v1/"
-_IDENTITY = "<token>"
-_MOST = 4 << 20
+IDENTITY = "<token>"
+"""The user name with which a helper marks an identity token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,89 +98,41 @@ class Keychain:
 
     def _in_file(self, path: Path, registry: str, repository: str) -> Credential | None:
         document = self._read(path)
-        named = _table(document, "credHelpers", path)
-        auths = _table(document, "auths", path)
+        named = credentials_file.table(document, "credHelpers", path)
+        auths = credentials_file.table(document, "auths", path)
         for key in _keys(registry, repository):
-            if (helper := _lookup(named, key)) is not None:
+            if (helper := credentials_file.lookup(named, key)) is not None:
                 server, name = helper
                 if found := self._helped(name, server, path):
                     return found
                 continue
-            if (entry := _lookup(auths, key)) is not None and (found := _entry(entry[1], entry[0], path)):
+            if (entry := credentials_file.lookup(auths, key)) is not None and (
+                found := _entry(entry[1], entry[0], path)
+            ):
                 return found
         if store := document.get("credsStore"):
-            return self._helped(store, _HUB_KEY if registry == DEFAULT_REGISTRY else registry, path)
+            return self._helped(store, credentials_file.store_key(registry), path)
         return None
 
     def _helped(self, name: object, server: str, path: Path) -> Credential | None:
-        if not isinstance(name, str):
-            raise UsageError("the name of a credential helper must be a string", where=str(path))
+        name = credentials_file.helper_name(name, path)
         answer = helpers.ask(name, server, self._environ, where=str(path), seconds=self._helper_seconds)
         if answer is None:
             return None
         user, secret = answer
         source = f"docker-credential-{name}"
-        return Credential(
-            "" if user == _IDENTITY else user, secret, identity=user == _IDENTITY, source=source
-        )
+        return Credential("" if user == IDENTITY else user, secret, identity=user == IDENTITY, source=source)
 
     def _read(self, path: Path) -> Mapping[str, Any]:
         if path not in self._documents:
-            self._documents[path] = _load(path)
+            self._documents[path] = credentials_file.load(path)
         return self._documents[path]
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    from hivebase.oci import strict_json  # noqa: PLC0415 -- only where a registry is asked
-
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MOST + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise SystemFaultError(
-            "the file with registry credentials cannot be read",
-            where=str(path),
-            why=error.strerror or str(error),
-        ) from error
-    try:
-        document = strict_json.loads(data, what="the file with registry credentials") if data.strip() else {}
-    except CorruptContentError as error:
-        raise UsageError(error.what, where=str(path), why=error.why) from None
-    if not isinstance(document, dict):
-        raise UsageError("not a JSON object", where=str(path))
-    return document
-
-
-def _table(document: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
-    table = document.get(key) or {}
-    if not isinstance(table, dict):
-        raise UsageError(f"{key} is not a JSON object", where=str(path))
-    return table
 
 
 def _keys(registry: str, repository: str) -> Iterator[str]:
     parts = [registry, *filter(None, repository.split("/"))]
     for length in range(len(parts), 0, -1):
         yield "/".join(parts[:length])
-
-
-def _lookup(table: Mapping[str, Any], key: str) -> tuple[str, Any] | None:
-    """Return the entry for ``key``, with the spelling it was found under."""
-    if key in table:
-        return key, table[key]
-    return next(((spelling, value) for spelling, value in table.items() if _plain(spelling) == key), None)
-
-
-def _plain(key: str) -> str:
-    """Return a key without what Docker once wrote around hosts."""
-    scheme, separator, rest = key.partition("://")
-    host, _, path = (rest if separator else key).partition("/")
-    if separator or path.rstrip("/") in {"v1", "v2"}:
-        path = "" if scheme in {"http", "https"} or not separator else path
-    host = DEFAULT_REGISTRY if host in HUB_NAMES else host
-    return f"{host}/{path}" if path.strip("/") else host
 
 
 def _entry(entry: object, key: str, path: Path) -> Credential | None:

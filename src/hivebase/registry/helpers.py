@@ -49,6 +49,60 @@ def ask(
         UsageError: the name cannot be a helper's.
         SystemFaultError: it is not installed, does not end, fails, or prints something else.
     """
+    program = _program(name, server, environ, where)
+    code, output = _run([program, "get"], server, environ, seconds, where)
+    if code != 0:
+        if _absent(output):
+            return None
+        raise _failed(name, code, where, hint=f"try: echo {server} | docker-credential-{name} get")
+    return _parse(output, f"docker-credential-{name}", where)
+
+
+def store(
+    name: str,
+    server: str,
+    credential: tuple[str, Secret],
+    environ: Mapping[str, str],
+    *,
+    where: str,
+    seconds: float = SECONDS,
+) -> None:
+    """Let the helper keep ``credential``, a user name and its secret, for ``server``, instead of what it had.
+
+    Raises:
+        UsageError: as `ask`.
+        SystemFaultError: it is not installed, does not end, or fails.
+    """
+    import json  # noqa: PLC0415 -- only where a credential is stored
+
+    program = _program(name, server, environ, where)
+    user, secret = credential
+    text = json.dumps({"ServerURL": server, "Username": user, "Secret": secret.reveal()})
+    code, _ = _run([program, "store"], text, environ, seconds, where)
+    if code != 0:
+        raise _failed(
+            name, code, where, hint=f"see whether docker-credential-{name} can be used: it may be locked"
+        )
+
+
+def erase(
+    name: str, server: str, environ: Mapping[str, str], *, where: str, seconds: float = SECONDS
+) -> None:
+    """Let the helper forget what it keeps for ``server``.
+
+    Raises:
+        UsageError: as `ask`.
+        SystemFaultError: it is not installed, does not end, or fails.
+    """
+    program = _program(name, server, environ, where)
+    code, output = _run([program, "erase"], server, environ, seconds, where)
+    if code != 0 and not _absent(output):
+        raise _failed(
+            name, code, where, hint=f"see whether docker-credential-{name} can be used: it may be locked"
+        )
+
+
+def _program(name: str, server: str, environ: Mapping[str, str], where: str) -> str:
     if not _NAME.match(name) or ".." in name:
         raise UsageError(f"not the name of a credential helper: {name[:80]!r}", where=where)
     program = f"docker-credential-{name}"
@@ -60,19 +114,22 @@ def ask(
             why=f"the file says that it keeps the password for {server}",
             hint=f"install {program}, or remove it from the file",
         )
-    code, output = _run([path, "get"], server, environ, seconds, f"{where}: {program}")
-    if code != 0:
-        text = output.decode("utf-8", "replace").strip().lower()
-        if any(phrase in text for phrase in _ABSENT):
-            return None
-        # What it printed is not repeated: it may be, or contain, the secret.
-        raise SystemFaultError(
-            f"the credential helper {program} failed",
-            where=where,
-            why=f"it ended with code {code}",
-            hint=f"try: echo {server} | {program} get",
-        )
-    return _parse(output, program, where)
+    return path
+
+
+def _absent(output: bytes) -> bool:
+    text = output.decode("utf-8", "replace").strip().lower()
+    return any(phrase in text for phrase in _ABSENT)
+
+
+def _failed(name: str, code: int, where: str, hint: str) -> SystemFaultError:
+    # What it printed is not repeated: it may be, or contain, the secret.
+    return SystemFaultError(
+        f"the credential helper docker-credential-{name} failed",
+        where=where,
+        why=f"it ended with code {code}",
+        hint=hint,
+    )
 
 
 def _parse(output: bytes, program: str, where: str) -> tuple[str, Secret] | None:
@@ -93,8 +150,9 @@ def _parse(output: bytes, program: str, where: str) -> tuple[str, Secret] | None
 
 
 def _run(
-    command: list[str], text: str, environ: Mapping[str, str], seconds: float, what: str
+    command: list[str], text: str, environ: Mapping[str, str], seconds: float, where: str
 ) -> tuple[int, bytes]:
+    what = f"{where}: {os.path.basename(command[0])}"  # noqa: PTH119 -- a name in a message
     try:
         process = subprocess.Popen(
             command,

@@ -66,7 +66,7 @@ class RegistrySettings:
             where = f'[registry."{name}"]'
             if not isinstance(entry, dict):
                 raise UsageError("not a table", where=where, hint="expected keys insecure, ca, mirror")
-            _check_host(name, where)
+            check_host(name, where)
             values = dict(entry)
             insecure = _take(values, "insecure", bool, where) or False
             ca = _take(values, "ca", str, where)
@@ -78,7 +78,7 @@ class RegistrySettings:
             hosts[connected_host(name)] = HostPolicy(insecure, base / ca if ca else None)
             if mirror:
                 host, _, prefix = mirror.strip("/").partition("/")
-                _check_host(host, where)
+                check_host(host, where)
                 if prefix and not _PREFIX.match(prefix):
                     raise UsageError(f"not a repository prefix: {prefix!r}", where=where)
                 mirrors[name] = Mirror(host, prefix)
@@ -90,7 +90,12 @@ def connected_host(registry: str) -> str:
     return HUB_HOST if registry in HUB_NAMES else registry
 
 
-def _check_host(name: str, where: str) -> None:
+def check_host(name: str, where: str = "") -> None:
+    """Make sure that ``name`` is the ``host[:port]`` of a registry.
+
+    Raises:
+        UsageError: it is more, or less; ``where`` is the place it was read from.
+    """
     try:
         same = Origin.of(f"https://{name}").netloc == name.lower().removesuffix(":443")
         why = "" if same else "it is more than a host and a port"
