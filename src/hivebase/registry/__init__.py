@@ -20,6 +20,10 @@
 `traits`           what single registries do otherwise
 `pace`             not asking more often than a server allows
 `ecr`              Amazon ECR: repositories and tokens
+`pages`            lists that come in pages
+`referrers`        what refers to an image, and adding to it
+`merge`            tags that many write to
+`small`            blobs that are held in memory
 `errors`           the error that lets a build use a stand-in
 =================  ==================================================================
 """
