@@ -15,7 +15,7 @@ import msgspec
 
 from hivebase.errors import InterruptedByUserError
 from hivebase.progress import Event, Listener, silent
-from hivebase.registry.manifests import SETTLE, confirm_tag, digest_of, put_manifest, write_tag
+from hivebase.registry.manifests import claim_tag, confirm_tag, digest_of, put_manifest, write_tag
 from hivebase.registry.upload import has_blob, upload_blob
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Push:
             return
 
         def look(item: Item) -> None:
-            found = digest_of(item.repository, item.tree.top.digest) is not None
+            found = digest_of(item.repository, item.tree.top.digest) == item.tree.top.digest
             with self._lock:
                 self._there[item.repository.name, item.tree.top.digest] = found
 
@@ -156,18 +156,26 @@ class Push:
 
         Raises:
             PolicyError: an immutable tag names something else, before or afterwards.
-            HivebaseError: as `write_tag`.
+            HivebaseError: as `claim_tag` and `write_tag`.
         """
-        written = []
+        written: list[Tag] = []
+        settling: list[Tag] = []
+        longest = 0.0
         for tag in tags:
             descriptor, data = tag.item.tree.documents[-1]
-            repository = tag.item.repository
-            if write_tag(repository, tag.name, data, descriptor.media_type, immutable=tag.immutable):
-                written.append(tag)
-                self.sent.tags += 1
-        settling = [tag for tag in written if tag.immutable]
+            words = (tag.item.repository, tag.name, data, descriptor.media_type)
+            if tag.immutable:
+                seconds = claim_tag(*words)
+                if seconds is None:
+                    continue
+                settling.append(tag)
+                longest = max(longest, seconds)
+            elif not write_tag(*words):
+                continue
+            written.append(tag)
+            self.sent.tags += 1
         if settling:
-            settling[0].item.repository.transport.clock.sleep(SETTLE)
+            settling[0].item.repository.transport.clock.sleep(longest)
         for tag in settling:
             confirm_tag(tag.item.repository, tag.name, tag.item.tree.top.digest)
         return tuple(written)

@@ -120,9 +120,9 @@ class Repository:
         return response
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body, *, patience: float
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None, *, patience: float
     ) -> Answer:
-        """Send a body once to a URL that the registry gave, and return the small answer.
+        """Send a request once to a URL that the registry gave, and return the small answer.
 
         Args:
             method: of HTTP.
@@ -133,13 +133,14 @@ class Repository:
 
         Raises:
             Retry: the connection broke, or the registry asks to try again.
-            AuthenticationError: the registry does not accept the credentials, or wants some.
+            AuthenticationError: the registry does not accept the credentials, or wants some; another host's refusal,
+                to which none were sent, is an answer like any other.
             RefusedTargetError: the registry sent us where it must not.
             NoAnswerError: there is no way there.
         """
         transport = self.transport
-        own = Origin.of(url) == self.origin
         guarded = transport.check(url, self.origin, "to upload")
+        own = Origin.of(url) == self.origin
         request = Request(method, url, headers, body=body, public_only=guarded, patience=patience)
 
         def send(request: Request) -> Answer:
@@ -150,7 +151,7 @@ class Repository:
         answer = self._authorised(send, request) if own else send(request)
         if answer.status in RETRIED_STATUSES:
             raise transport.retry_status(answer.status, answer.headers, answer.url)
-        return self.allowed(answer)
+        return self.allowed(answer) if own else answer
 
     def url(self, path: str) -> str:
         """Return the URL of ``path`` below the repository."""
