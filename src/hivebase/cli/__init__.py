@@ -35,7 +35,7 @@ VERBS = {
     "pull": "Bring an image from a registry into the local store.",
     "copy": "Promote an image from one registry to another, by digest.",
     "status": "Compare the hive with what a registry has.",
-    "load": "Load an image into docker or podman.",
+    "load": "Load an image into docker, podman or containerd.",
     "login": "Keep a user name and a password for a registry.",
     "logout": "Forget the user name and the password for a registry.",
     "doctor": "Check what this machine can do.",

@@ -21,14 +21,22 @@ from hivebase.reference import Reference
 from hivebase.tar import Entry, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
     from hivebase.oci.store import Image, Store
 
-__all__ = ["export_docker", "export_oci", "import_path", "write_docker", "write_oci"]
+    Told: TypeAlias = Callable[[str, int], object]
+    """Takes a layer's digest (in a docker-archive its DiffID) and the bytes that it has in the archive."""
+
+__all__ = ["export_docker", "export_oci", "import_path", "oci_name", "write_docker", "write_oci"]
 
 _CONTAINERD_NAME = "io.containerd.image.name"
+
+
+def _nobody(_digest: str, _size: int) -> None:
+    """Take no notice."""
 
 
 def export_oci(store: Store, image: Image, ref: str, file: Path) -> None:
@@ -38,7 +46,7 @@ def export_oci(store: Store, image: Image, ref: str, file: Path) -> None:
         CorruptContentError: a blob of the image is damaged; ``file`` is left as it was.
         SystemFaultError: the file cannot be written.
     """
-    _to_file(file, lambda stream: write_oci(store, image, ref, stream))
+    _to_file(file, lambda stream: write_oci(store, image, [oci_name(ref)], stream))
 
 
 def export_docker(store: Store, image: Image, ref: str, file: Path) -> None:
@@ -51,25 +59,47 @@ def export_docker(store: Store, image: Image, ref: str, file: Path) -> None:
     _to_file(file, lambda stream: write_docker(store, image, [ref], stream))
 
 
-def write_oci(store: Store, image: Image, ref: str, stream: BinaryIO) -> None:
+def oci_name(ref: str) -> dict[str, str]:
+    """Return the annotations by which all readers of an OCI archive know an image as ``ref``."""
+    return {REF_NAME: ref, _CONTAINERD_NAME: Reference.parse(ref).canonical}
+
+
+def write_oci(
+    store: Store,
+    image: Image,
+    names: Sequence[Mapping[str, str]],
+    stream: BinaryIO,
+    *,
+    without: Container[str] = (),
+    told: Told = _nobody,
+) -> None:
     """Write an OCI archive to ``stream``.
+
+    Args:
+        store: holds the image.
+        image: what is written.
+        names: the annotations of its entries in the index, one entry for each name (:func:`oci_name`).
+        stream: anything that can be written to; not closed.
+        without: digests of layers that the reader has; their blobs are left out.
+        told: of every layer before it is written.
 
     Raises:
         CorruptContentError: a blob of the image is damaged.
         OSError: as of ``stream``.
     """
-    annotations = {REF_NAME: ref, _CONTAINERD_NAME: Reference.parse(ref).canonical}
-    entry = Descriptor(
-        image.descriptor.media_type, image.descriptor.digest, image.descriptor.size, annotations
-    )
-    index = Index(schema_version=2, media_type=INDEX, manifests=(entry,))
+    top = image.descriptor
+    entries = tuple(Descriptor(top.media_type, top.digest, top.size, dict(name)) for name in names)
+    index = Index(schema_version=2, media_type=INDEX, manifests=entries)
     writer = Writer(stream.write)
     _add(writer, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     _add(writer, "index.json", canonical_json(index))
     for name in ("blobs", "blobs/sha256"):
         writer.add(Entry(name, "dir", 0o755))
-    blobs = {d.digest: d for d in (image.descriptor, image.manifest.config, *image.manifest.layers)}
+    layers = {layer.digest: layer for layer in image.manifest.layers if layer.digest not in without}
+    blobs = {d.digest: d for d in (top, image.manifest.config)} | layers
     for digest, descriptor in sorted(blobs.items()):
+        if digest in layers:
+            told(digest, descriptor.size)
         with store.open_blob(digest) as blob:
             entry_of_blob = Entry(
                 f"blobs/sha256/{Digest.parse(digest).hex}", "file", 0o644, size=descriptor.size
@@ -79,7 +109,15 @@ def write_oci(store: Store, image: Image, ref: str, stream: BinaryIO) -> None:
     writer.close()
 
 
-def write_docker(store: Store, image: Image, refs: Sequence[str], stream: BinaryIO) -> None:
+def write_docker(
+    store: Store,
+    image: Image,
+    refs: Sequence[str],
+    stream: BinaryIO,
+    *,
+    without: Container[str] = (),
+    told: Told = _nobody,
+) -> None:
     """Write a docker-archive to ``stream``: ``manifest.json``, the configuration, uncompressed layers.
 
     Args:
@@ -87,6 +125,8 @@ def write_docker(store: Store, image: Image, refs: Sequence[str], stream: Binary
         image: what is written.
         refs: names for it; those with a digest have no place in the format and are left out.
         stream: anything that can be written to; not closed.
+        without: DiffIDs of layers that the reader has; their files are left out.
+        told: of every layer before it is written.
 
     Raises:
         CorruptContentError: a blob is damaged, or a layer is not what its DiffID says (fault A-10).
@@ -106,11 +146,13 @@ def write_docker(store: Store, image: Image, refs: Sequence[str], stream: Binary
     layers = {
         diff_id: (layer.digest, content_size(store, layer.digest, diff_id))
         for diff_id, layer in zip(diff_ids, image.manifest.layers, strict=True)
+        if diff_id not in without
     }
     writer = Writer(stream.write)
     _add(writer, "manifest.json", canonical_json([manifest]))
     _add(writer, config_name, config)
     for diff_id, (digest, size) in layers.items():
+        told(diff_id, size)
         with store.open_blob(digest) as blob, inflated(blob, where=digest) as content:
             writer.add(Entry(f"{diff_id.hex}.tar", "file", 0o644, size=size), content)
             _expect_end(content, digest)

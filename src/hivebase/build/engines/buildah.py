@@ -10,12 +10,12 @@ from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.commands import Command
 from hivebase.build.engines.parents import Parents
 from hivebase.build.engines.shown_secrets import shown
+from hivebase.build.load.podman import local_name
 from hivebase.build.scratch import scratch
 from hivebase.digest import Digest
 from hivebase.errors import SystemFaultError
 from hivebase.oci.archive import export_docker
 from hivebase.progress import Event
-from hivebase.reference import Reference
 
 if TYPE_CHECKING:
     import threading
@@ -57,7 +57,7 @@ class Buildah:
         self._command = Command((program,), {**environ, "LC_ALL": "C.UTF-8"}, cancel)
         # "buildah version 1.28.2 (image-spec …)"
         self.version = self._command.output("--version").split()[2]
-        self._parents = Parents(_BuildahImages(self._command), settings, self._load, _local)
+        self._parents = Parents(_BuildahImages(self._command), settings, self._load, local_name)
 
     @property
     def title(self) -> str:
@@ -66,7 +66,7 @@ class Buildah:
 
     def build(self, order: Order, listener: Listener, /) -> Image:
         """See :class:`~hivebase.build.engines.order.Builder`."""
-        target = _local(order.ref)
+        target = local_name(order.ref)
         with scratch(self._store) as work, shown(order.secrets) as secrets:
             self._parents.hand_over(order, work)
             # The format of Docker, because OCI has no place for HEALTHCHECK, SHELL and ONBUILD.
@@ -121,9 +121,3 @@ def _policy(work: Path) -> list[str | Path]:
     file = work / "policy.json"
     file.write_text(_POLICY)
     return ["--signature-policy", file]
-
-
-def _local(written: str) -> str:
-    """Return the name under which buildah keeps and finds a reference without asking a registry."""
-    reference = Reference.parse(written)
-    return reference.familiar if reference.registry else f"localhost/{reference.familiar}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import select
 import subprocess
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 
@@ -17,6 +20,8 @@ from hivebase.layers.sandbox.output import Masker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from _typeshed import ReadableBuffer
 
 _KEPT = 5
 _POLL = 0.1
@@ -73,6 +78,7 @@ class Command(msgspec.Struct, frozen=True):
         secrets: Iterable[bytes] = (),
         stdout: Path | None = None,
         cwd: Path | None = None,
+        feed: Callable[[BinaryIO], object] | None = None,
     ) -> None:
         """Run a long call.
 
@@ -82,6 +88,8 @@ class Command(msgspec.Struct, frozen=True):
             secrets: masked in these lines.
             stdout: a file for its standard output, which is told otherwise.
             cwd: the directory to start it in.
+            feed: writes its standard input, which is empty otherwise. What it raises ends the program and is raised,
+                except that the program reads no more: then its exit code says why.
 
         Raises:
             BuildError: it failed; the last lines say why.
@@ -94,7 +102,8 @@ class Command(msgspec.Struct, frozen=True):
             process = subprocess.Popen(
                 [*self.words, *map(str, words)],
                 env=dict(self.env),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
+                bufsize=0,
                 stdout=output,
                 stderr=subprocess.PIPE if stdout is not None else subprocess.STDOUT,
                 start_new_session=True,
@@ -114,10 +123,17 @@ class Command(msgspec.Struct, frozen=True):
         reader = threading.Thread(target=_read, args=(process, Masker(secrets), Printed(line)), daemon=True)
         reader.start()
         try:
+            if feed is not None and process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    feed(cast("BinaryIO", _Input(process.stdin.fileno(), self.cancel)))
+                process.stdin.close()
             self._wait(process)
         except BaseException:
             _end(process)  # it is in a session of its own, so the terminal's Ctrl-C has not reached it
             raise
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()  # after the program's end, which must not take a part for the whole
         reader.join()
         if self.cancel.is_set():
             raise InterruptedByUserError("interrupted")
@@ -138,6 +154,31 @@ class Command(msgspec.Struct, frozen=True):
     def _shown(self, words: Sequence[str | Path]) -> str:
         name = os.path.basename(self.words[0])  # noqa: PTH119 -- a word, not a file
         return " ".join([name, *map(str, words[:1])])
+
+
+class _Input(io.RawIOBase):
+    """The standard input of a program. Writing ends when the build is stopped, even if the program does not read."""
+
+    def __init__(self, pipe: int, cancel: threading.Event) -> None:
+        self._pipe = pipe
+        self._cancel = cancel
+        self._room = select.poll()
+        self._room.register(pipe, select.POLLOUT)
+        os.set_blocking(pipe, False)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write all of ``data``."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left:
+            if self._cancel.is_set():
+                raise InterruptedByUserError("interrupted")
+            if self._room.poll(_POLL * 1000):
+                left = left[os.write(self._pipe, left) :]
+        return size
 
 
 def _read(process: subprocess.Popen[bytes], masker: Masker, printed: Printed) -> None:

@@ -11,10 +11,11 @@ from hivebase.build.engines.adopt import adopt
 from hivebase.build.engines.commands import Command
 from hivebase.build.engines.parents import Parents
 from hivebase.build.engines.shown_secrets import shown
+from hivebase.build.load.docker import DockerTarget
+from hivebase.build.load.transfer import transfer
 from hivebase.build.scratch import scratch
 from hivebase.errors import SystemFaultError
-from hivebase.oci.archive import export_docker
-from hivebase.progress import Event
+from hivebase.progress import Event, silent
 
 if TYPE_CHECKING:
     import threading
@@ -78,11 +79,8 @@ class Docker:
         """Let every name in the daemon mean what it meant before."""
         self._parents.put_back()
 
-    def _load(self, image: Image, name: str, work: Path) -> None:
-        archive = work / "image.tar"
-        export_docker(self._store, image, name, archive)
-        self._command.run("load", "--quiet", "--input", archive)
-        archive.unlink()
+    def _load(self, image: Image, name: str, _work: Path) -> None:
+        transfer(DockerTarget(self._command, self._store), image, [name], silent)
 
 
 class _DockerImages:
