@@ -71,6 +71,7 @@ class Options:
         compose: compose installations of wheels where that can be done.
         engine: what builds.
         builder: of buildx, where that builds; empty for the one in use.
+        epoch: the instant of the build, in seconds since 1970; 0 for what environment and commit say.
     """
 
     images: Sequence[str] = ()
@@ -84,6 +85,7 @@ class Options:
     compose: bool = True
     engine: EngineName = "embedded"
     builder: str = ""
+    epoch: int = 0
 
 
 class Session:
@@ -132,7 +134,7 @@ class Session:
     @cached_property
     def epoch(self) -> int:
         """The instant of the build."""
-        return build_epoch(self.workspace.root)
+        return self.options.epoch or build_epoch(self.workspace.root)
 
     @cached_property
     def platform(self) -> Platform:
@@ -417,6 +419,11 @@ class Session:
         if self._remote is None:
             return source
         return self._remote.key(source, checksum, keep_git_dir=keep_git_dir)
+
+    def external(self) -> tuple[str, ...]:
+        """Return the names, as the store has them, of the images that do not come from this hive."""
+        needed = needed_bases(self.workspace.hive, self._inputs())
+        return tuple(split_external(item.key, str(self.platform))[0].shortest for item in needed)
 
     def _find_bases(self, *, online: bool) -> None:
         finder = self._finder(online=online)

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def open_session(directory: Path, options: Options, listener: Listener) -> Iterator[Session]:
-    """Yield a session that can pull and fetch."""
+def open_session(
+    directory: Path, options: Options, listener: Listener, store: Store | None = None
+) -> Iterator[Session]:
+    """Yield a session that can pull and fetch, on the user's store or another."""
     from hivebase.build.session import Session  # noqa: PLC0415 -- verbs load what they use
     from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415
     from hivebase.layers.fetch import RemoteFiles  # noqa: PLC0415
@@ -40,7 +42,7 @@ def open_session(directory: Path, options: Options, listener: Listener) -> Itera
     settings = RegistrySettings.parse(workspace.hive.settings.registry, workspace.root)
     with contextlib.ExitStack() as stack:
         transport = stack.enter_context(contextlib.closing(Transport(settings.hosts, listener=listener)))
-        store = Store.open()
+        store = store or Store.open()
         yield stack.enter_context(
             Session(
                 workspace,
