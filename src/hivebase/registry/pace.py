@@ -1,4 +1,8 @@
-"""Not asking more often than a server allows: a token bucket."""
+"""Not asking more often than a server allows: a token bucket that holds one token.
+
+With more in it, the first second would let through what was saved up and what comes in besides, which is more than a
+limit of so many a second.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +12,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hivebase.transport.waiting import Clock
 
-_DEPTH = 1.0
-"""Seconds whose calls may come at once after a rest."""
-
 
 class Pace:
-    """Lets through ``rate`` calls a second on average. Thread-safe."""
+    """Lets calls through at most ``rate`` times a second, evenly. Thread-safe."""
 
     def __init__(self, rate: float, clock: Clock) -> None:
-        self._rate = rate
+        self._between = 1.0 / rate
         self._clock = clock
         self._lock = threading.Lock()
-        # The moment at which the bucket is full again: one number instead of a level and when it was so.
-        self._full = clock.monotonic()
+        self._next = clock.monotonic()
 
     def wait(self) -> None:
-        """Take a token, and wait until there is one.
+        """Wait for one's turn.
 
         Raises:
             InterruptedByUserError: the work was cancelled meanwhile.
         """
         with self._lock:
             now = self._clock.monotonic()
-            self._full = max(self._full, now) + 1.0 / self._rate
-            early = self._full - now - _DEPTH
-        if early > 0:
-            self._clock.sleep(early)
+            turn = max(self._next, now)
+            self._next = turn + self._between
+        if turn > now:
+            self._clock.sleep(turn - now)
