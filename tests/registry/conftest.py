@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.clocks import FakeClock
+from tests.registry.homes import Home
 from tests.registry_simulator import Simulator
 from tests.servers import Authority
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 def registry():
     with Simulator() as made:
         yield made
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
 
 
 @pytest.fixture

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from tests.registry.homes import entry
 from tests.servers import need
 
-if TYPE_CHECKING:
-    from hivebase.registry.credentials import Credential
-
 from hivebase.errors import SystemFaultError, UsageError
-from hivebase.registry.credentials import Keychain
-
-
-def entry(user: str, password: str = "password-of-{}") -> dict[str, str]:
-    return {"auth": base64.b64encode(f"{user}:{password.format(user)}".encode()).decode()}
 
 
 def alive(group: int) -> list[str]:
@@ -34,42 +23,6 @@ def alive(group: int) -> list[str]:
             if int(process_group) == group and state != "Z":
                 found.append(path.parent.name)
     return found
-
-
-class Home:
-    """A home directory with files of credentials."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.environ = {
-            "HOME": str(root / "home"),
-            "XDG_RUNTIME_DIR": str(root / "run"),
-            "PATH": f"{root / 'bin'}:{os.environ['PATH']}",
-        }
-        (root / "bin").mkdir()
-        (root / "home").mkdir()
-
-    def write(self, name: str, document: object) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(document if isinstance(document, str) else json.dumps(document))
-        return path
-
-    def helper(self, name: str, script: str) -> None:
-        path = self.write(f"bin/docker-credential-{name}", f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-    def find(self, registry: str, repository: str = "", **options: float) -> Credential | None:
-        return Keychain(self.environ, **options).find(registry, repository)
-
-    def user(self, registry: str, repository: str = "") -> str | None:
-        found = self.find(registry, repository)
-        return found.username if found else None
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path)
 
 
 def test_c1_nothing_anywhere(home):
@@ -216,6 +169,15 @@ def test_c2_a_helper_that_knows_nothing(home):
         "home/.docker/config.json", {"credHelpers": {"r.example/x": "n"}, "auths": {"r.example": entry("a")}}
     )
     assert home.user("r.example", "x/y") == "a"
+
+
+def test_c2_a_registry_has_one_helper(home):
+    """Where its own knows nothing, the one for all others is not asked, as docker does."""
+    home.helper("n", "echo credentials not found in native keychain; exit 1")
+    home.helper("all", 'echo \'{"Username": "all", "Secret": "from-all"}\'')
+    home.write("home/.docker/config.json", {"credHelpers": {"r.example": "n"}, "credsStore": "all"})
+    assert home.user("r.example") is None
+    assert home.user("other.example") == "all"
 
 
 def test_c2_a_helper_that_is_missing_is_told(home):

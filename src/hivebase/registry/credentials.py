@@ -110,7 +110,8 @@ class Keychain:
                 found := _entry(entry[1], entry[0], path)
             ):
                 return found
-        if store := document.get("credsStore"):
+        # Docker asks one helper for a registry: its own, or else the one for all.
+        if (store := document.get("credsStore")) and credentials_file.lookup(named, registry) is None:
             return self._helped(store, credentials_file.store_key(registry), path)
         return None
 

@@ -61,7 +61,9 @@ def table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it is something else.
     """
-    found = document.get(key) or {}
+    found = document.get(key)
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise UsageError(f"{key} is not a JSON object", where=str(path))
     return found

@@ -166,10 +166,11 @@ def _place(registry: str, environ: Mapping[str, str]) -> Place:
         if not path.exists():
             continue
         document = credentials_file.load(path)
+        entries = credentials_file.table(document, "auths", path)
         helper = credentials_file.helper_for(document, registry, path)
         if chosen or _writable(path):
             return Place(path, *helper) if helper else Place(path)
-        if helper or credentials_file.spellings(credentials_file.table(document, "auths", path), registry):
+        if helper or credentials_file.spellings(entries, registry):
             raise SystemFaultError(
                 f"the credentials for {registry} cannot be replaced",
                 where=str(path),
