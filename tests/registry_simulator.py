@@ -64,8 +64,8 @@ class Reply:
 
 
 def status(code: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
-    """Answer with this instead."""
-    return lambda handler, _reply: handler.send(Reply(code, headers or {}, body))
+    """Answer with this instead of doing what was asked."""
+    return _instead(lambda handler, _reply: handler.send(Reply(code, headers or {}, body)))
 
 
 def redirect(url: str, code: int = 307) -> Any:
@@ -74,8 +74,14 @@ def redirect(url: str, code: int = 307) -> Any:
 
 
 def reset() -> Any:
-    """Close the connection without a word."""
-    return lambda handler, _reply: handler.slam()
+    """Close the connection without a word, and do nothing."""
+    return _instead(lambda handler, _reply: handler.slam())
+
+
+def _instead(fault: Any) -> Any:
+    """Mark a fault for which the request is not carried out."""
+    fault.instead = True
+    return fault
 
 
 def honest() -> Any:
@@ -158,10 +164,14 @@ class Handler(BaseHTTPRequestHandler):
         simulator = self.server.simulator
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(self.command, self.path, headers, self.rfile.read(length))
+        seen = Seen(self.command, self.path, headers)
         fault = simulator.record(seen)
-        reply = simulator.reply(seen)
         with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            if hasattr(fault, "early"):
+                fault.early(self, seen)
+                return
+            seen.body = self.rfile.read(length)
+            reply = Reply(500) if hasattr(fault, "instead") else simulator.reply(seen)
             if fault is None:
                 self.send(reply)
             else:
@@ -369,8 +379,15 @@ class Simulator:
                 return refusal
             if not kind:
                 return Reply(200, self._headers(), b"{}")
+            if not self.holds(repository, name):
+                return self._error(404, f"{kind[:-1].upper()}_UNKNOWN")
             return self._manifest(repository, name) if kind == "manifests" else self._blob(name, seen)
         return Reply(404, self._headers())
+
+    def holds(self, repository: str, digest: str) -> bool:
+        """Whether what the registry has is to be seen in the repository: here, all of it in each."""
+        del repository, digest
+        return True
 
     def _headers(self) -> dict[str, str]:
         return {"Docker-Distribution-Api-Version": "registry/2.0", "Content-Type": "application/json"}
@@ -414,7 +431,7 @@ class Simulator:
             return self._error(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="simulator"')
         if self.auth == "bearer":
             scopes = self.tokens.get(given.removeprefix("Bearer "))
-            if scopes is None or (scope and scope not in scopes):
+            if scopes is None or (scope and not _allows(scopes, scope)):
                 realm = self.realm or f"{self.url}/token"
                 wanted = f'Bearer realm="{realm}",service="simulator"' + (
                     f',scope="{scope}"' if scope else ""
@@ -441,3 +458,15 @@ class Simulator:
         token = f"token-{len(self.tokens)}-of-this-simulator"
         self.tokens[token] = set(query.get("scope", []))
         return Reply(200, {}, json.dumps({"token": token, "expires_in": self.token_seconds}).encode())
+
+
+def _allows(granted: set[str], scope: str) -> bool:
+    """Whether tokens for these scopes are good for ``repository:NAME:ACTION[,ACTION]``."""
+    name, _, actions = scope.rpartition(":")
+    given = {
+        action
+        for other in granted
+        if other.rpartition(":")[0] == name
+        for action in other.rpartition(":")[2].split(",")
+    }
+    return set(actions.split(",")) <= given
