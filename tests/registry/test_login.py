@@ -13,7 +13,6 @@ from tests.clocks import FakeClock
 from tests.registry.homes import entry
 from tests.registry_simulator import Simulator, status
 
-from hivebase import fs
 from hivebase.errors import SystemFaultError, UsageError
 from hivebase.registry import credentials_file
 from hivebase.registry import login as logging_in
@@ -298,7 +297,7 @@ def test_c5_a_failure_leaves_the_old_file_whole(home, monkeypatch):
     def fail(*_args, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fs.os, "rename", fail)
+    monkeypatch.setattr(os, "rename", fail)
     with pytest.raises(SystemFaultError, match="cannot write"):
         put(home)
     assert path.read_bytes() == before
@@ -318,7 +317,7 @@ def test_c5_readers_see_the_old_file_or_the_new_one(home, monkeypatch):
         )
         rename(source, target, **options)
 
-    monkeypatch.setattr(fs.os, "rename", watch)
+    monkeypatch.setattr(os, "rename", watch)
     put(home)
     assert seen == [(["other.example"], ["other.example", REGISTRY], 0o600)]
 
