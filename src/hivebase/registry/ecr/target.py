@@ -18,7 +18,7 @@ from hivebase.registry.ecr.credentials import EcrKeychain, Tokens
 from hivebase.registry.traits import ECR, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hivebase.registry.credentials import Keychain
     from hivebase.registry.ecr.control import Token
@@ -54,10 +54,8 @@ class EcrTarget:
         self._control = control
         self._token = token
         self._found = found
-        movable = sorted(name for name, tags in found.items() if tags.may_move("1.2.3"))
         self.notes: tuple[str, ...] = ()
-        if movable:
-            self._note(f"Amazon ECR would let released tags move in {', '.join(movable)}: hivebase will not")
+        self._look_at(found)
         if token.account and settings.account and token.account != settings.account:
             self._note(f"the credentials are of account {token.account}, the registry of {settings.account}")
 
@@ -100,13 +98,21 @@ class EcrTarget:
                 raise
             if made is None:
                 # Somebody else made it in the meantime, their way.
-                self._found |= self._control.existing([name])
+                found = self._control.existing([name])
+                self._found |= found
+                self._look_at(found)
                 continue
             self._found[name] = made
             self.created += (name,)
             if untagged_days:
                 self._give_rules(name, untagged_days)
         self.missing = ()
+
+    def _look_at(self, found: Mapping[str, Mutability]) -> None:
+        """Say so where others made repositories that do not keep a released version as it is."""
+        movable = sorted(name for name, tags in found.items() if tags.may_move("1.2.3"))
+        if movable:
+            self._note(f"Amazon ECR would let released tags move in {', '.join(movable)}: hivebase will not")
 
     def _give_rules(self, name: str, untagged_days: int) -> None:
         try:
