@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from tests.equivalence.trees import flatten, unexpected
-from tests.servers import dockerd
+from tests.servers import docker_registry, dockerd
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
@@ -181,3 +182,61 @@ def test_what_is_composed_is_what_pip_installs(store, hivebase, tmp_path):
     for ref in REFS:
         composed, run = (flatten(layout, ref) for layout in stores)
         assert unexpected(composed, run) == []
+
+
+@pytest.mark.server
+def test_the_hive_is_published_once_and_a_patch_is_small(store, tmp_path):
+    """First push, nothing in the second, a few MB after a patch of protobuf; docker, podman and skopeo read it all."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    shutil.copytree(ROOT / "base-images", tree / "base-images")
+    for name in ("hivebase.toml", "hivebase.lock"):
+        shutil.copy(ROOT / name, tree)
+    # In the same store, beside the images that the tests above look at: so this comes last.
+    env = store
+    command = str(ROOT / ".venv/bin/hivebase")
+    with docker_registry(tmp_path) as host:
+        target = ["--to", f"{host}/hive", "--allow-stand-ins"]
+
+        def push(*words):
+            return json.loads(_run(command, "push", *target, *words, "--json", env=env, cwd=tree).stdout)
+
+        assert "stand-ins" in _run(command, "push", "--to", f"{host}/hive", env=env, cwd=tree, code=4).stderr
+        first = push()
+        assert [item["status"] for item in first["images"]] == ["published"] * 5
+        assert first["blobs"]["mounted"] > first["blobs"]["sent"] > 20
+        second = push()
+        assert (second["blobs"]["sent"], second["blobs"]["mounted"], second["bytes"]) == (0, 0, 0)
+        settings = tree / "hivebase.toml"
+        settings.write_text(settings.read_text().replace('"1.0.0"', '"1.0.1"'))
+        _run(command, "lock", "-P", "protobuf==7.36.1", env=env, cwd=tree)
+        _run(command, "build", "-q", env=env, cwd=tree)
+        patch = push()
+        assert [item["tags"] for item in patch["images"]] == [["1.0.1"]] * 5
+        assert patch["bytes"] < 5_000_000 < first["bytes"] / 100
+        digests = {item["name"]: item["digest"] for item in patch["images"]}
+        _readable(host, digests, tmp_path)
+
+
+def _readable(host, digests, directory):
+    """Pull every image with docker, podman and skopeo, each into something empty."""
+    docker = ["docker", "--host"]
+    skopeo = ["skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false"]
+    # podman wants a short path for what it keeps while it runs.
+    with dockerd(directory) as daemon, tempfile.TemporaryDirectory(prefix="podman-") as run:
+        podman = ["podman", "--root", str(directory / "podman"), "--runroot", run]
+        try:
+            for name, digest in digests.items():
+                image = f"{host}/hive/{name}:1.0.1"
+                assert digest in _run(*docker, daemon, "pull", image).stdout
+                _run(*podman, "--storage-driver=overlay", "pull", "--tls-verify=false", "--quiet", image)
+                copied = directory / f"{name}.layout"
+                _run(*skopeo, f"docker://{image}", f"oci:{copied}:x")
+                assert digest[7:] in (copied / "index.json").read_text()
+                shutil.rmtree(copied)
+            python = ["run", "--rm", "--network=none", image, "python", "-V"]
+            assert "Python 3.11" in _run(*docker, daemon, *python).stdout
+        finally:
+            for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+                if f" {directory}/podman" in line:
+                    subprocess.run(["umount", "--lazy", line.split()[4]], check=False)
