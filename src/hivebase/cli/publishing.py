@@ -33,6 +33,7 @@ class Place(msgspec.Struct, frozen=True):
         hive: at the wanted version.
         images: name in the hive and reference in the store, parents before children.
         prepare: makes what the registry needs before anything is sent.
+        keeps: tells of a repository and a tag whether the registry lets nobody move it.
     """
 
     workspace: Workspace
@@ -43,6 +44,7 @@ class Place(msgspec.Struct, frozen=True):
     target: Target
     images: tuple[tuple[str, str], ...]
     prepare: Callable[[], object]
+    keeps: Callable[[str, str], bool]
 
     @staticmethod
     def repository(ref: str) -> str:
@@ -134,8 +136,11 @@ def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) ->
         if ready is not None:
             _make(ready, target, listener)
 
+    def keeps(repository: str, tag: str) -> bool:
+        return ready is not None and ready.keeps(repository, tag)
+
     with open_client(directory, listener, ready) as client, store.lease():
-        yield Place(workspace, hive, store, client, profile, target, images, prepare)
+        yield Place(workspace, hive, store, client, profile, target, images, prepare, keeps)
 
 
 def _make(ready: EcrTarget, target: Target, listener: Listener) -> None:

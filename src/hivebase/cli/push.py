@@ -64,7 +64,7 @@ def command(directory: str, /, **words: Any) -> None:
             place.client,
             place.store,
             releases(place.store, wanted, place.target, place.hive.version),
-            Rules(words["floating"] or place.profile.floating, words["allow_stand_ins"]),
+            Rules(words["floating"] or place.profile.floating, words["allow_stand_ins"], place.keeps),
             display,
         )
         publication.check()

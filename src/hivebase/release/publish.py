@@ -52,10 +52,12 @@ class Rules(msgspec.Struct, frozen=True):
     Attributes:
         floating: which floating tags move along.
         allow_stand_ins: whether an image may hold stand-ins for official content; its label names them.
+        keeps: tells of a repository and a tag whether the registry lets nobody move it.
     """
 
     floating: Collection[Floating] = ()
     allow_stand_ins: bool = False
+    keeps: Callable[[str, str], bool] = lambda *_: False
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -251,6 +253,10 @@ class Publication:
         self._floating[release.name] = {}
         if self._rules.floating:
             wanted = floating_tags(tag, self._rules.floating, _published(repository))
+            for name in wanted:
+                # Written once it could never move on, and would name an old release for ever.
+                if self._rules.keeps(repository.name, name):
+                    wanted[name] = "the registry would never let it move again"
             self._floating[release.name] = {
                 name: why for name, why in wanted.items() if why or digest_of(repository, name) != ours
             }

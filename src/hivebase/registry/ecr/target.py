@@ -15,6 +15,7 @@ from hivebase.errors import HivebaseError, PolicyError
 from hivebase.registry.ecr import lifecycle, names
 from hivebase.registry.ecr.control import Control
 from hivebase.registry.ecr.credentials import EcrKeychain, Tokens
+from hivebase.registry.ecr.mutability import Mutability
 from hivebase.registry.traits import ECR, Traits
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from hivebase.registry.credentials import Keychain
     from hivebase.registry.ecr.control import Token
-    from hivebase.registry.ecr.mutability import Mutability
     from hivebase.registry.ecr.settings import EcrSettings
     from hivebase.transport.waiting import Clock
 
@@ -74,9 +74,8 @@ class EcrTarget:
         return EcrKeychain(inner, {self.registry: Tokens(self._control, self._token, clock)})
 
     def keeps(self, repository: str, tag: str) -> bool:
-        """Whether the repository keeps ``tag`` as it is once it is written."""
-        found = self._found.get(repository)
-        return found is not None and not found.may_move(tag)
+        """Whether the repository, as it is or will be made, keeps ``tag`` as it is once it is written."""
+        return not self._found.get(repository, Mutability()).may_move(tag)
 
     def make(self, untagged_days: int = lifecycle.UNTAGGED_DAYS) -> None:
         """Make the repositories that are missing: immutable tags, scanned on push, our lifecycle rules.
