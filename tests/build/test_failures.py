@@ -7,7 +7,8 @@ import errno
 import pytest
 
 from hivebase.build.failures import told
-from hivebase.errors import InternalError, PolicyError, SystemFaultError
+from hivebase.errors import DockerfileError, InternalError, PolicyError, SystemFaultError
+from hivebase.transport import Secret
 
 
 def test_our_own_errors_are_told_as_they_are():
@@ -47,3 +48,23 @@ def test_everything_else_becomes_one_of_ours(raised, kind, parts):
     error = told(raised, where="app")
     assert isinstance(error, kind)
     assert [part for part in parts if part not in str(error)] == []
+
+
+def test_c3_no_error_tells_a_credential():
+    """Whatever it was raised with, and also where it shows a line of a Dockerfile."""
+    Secret("open-sesame-1234")
+    line = "ADD https://me:in-the-url@host/x /x"
+    dockerfile = DockerfileError(
+        f"bad {line!r}", path="Dockerfile", line=1, source_line=line, why="open-sesame-1234"
+    )
+    raised = [
+        dockerfile,
+        ValueError("open-sesame-1234"),
+        OSError(1, "open-sesame-1234"),
+        RuntimeError("start new thread open-sesame-1234"),
+    ]
+    for error in raised:
+        text = str(told(error, where="open-sesame-1234"))
+        assert "***" in text
+        assert "sesame" not in text
+        assert "in-the-url" not in text

@@ -54,12 +54,14 @@ def colours() -> bool:
 
 
 def report_error(error: HivebaseError) -> None:
-    """Print an error: what, where, why, what to do."""
+    """Print an error: what, where, why, what to do; without credentials, should one have got into it."""
+    from hivebase.transport.secrets import redact  # noqa: PLC0415 -- only where something failed
+
     if isinstance(error, InternalError) and error.__cause__ and os.environ.get(TRACEBACK) == "1":
         import traceback  # noqa: PLC0415 -- only for those who asked
 
-        traceback.print_exception(error.__cause__)
-    text = _clean(f"error[{error.code}]: {error}")
+        show(redact("".join(traceback.format_exception(error.__cause__))))
+    text = _clean(redact(f"error[{error.code}]: {error}"))
     if colours():
         head, sep, rest = text.partition(": ")
         text = click.style(head, fg="red", bold=True) + sep + rest
