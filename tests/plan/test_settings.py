@@ -54,7 +54,7 @@ def test_everything_can_be_said():
             "zzz = 1",
             "hivebase.toml:1",
             "'zzz'",
-            "known here: base, budget, group, hive, lock, policy, profile, registry",
+            "known here: base, budget, cache, cache_mode, group, hive, lock, policy, profile, registry",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from hivebase.build.stage import Built
 from hivebase.plan.steps import ComposeStep, RunStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from hivebase.build.bases import Base
     from hivebase.build.composer import Composer
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
     from hivebase.plan.wheels import LockedWheel
 
 
-def begin(composer: Composer, plans: Sequence[ImagePlan], bases: Mapping[str, Base]) -> None:
+def begin(
+    composer: Composer,
+    plans: Sequence[ImagePlan],
+    bases: Mapping[str, Base],
+    names: Collection[str] | None = None,
+) -> None:
     """Begin with the layers of all installations in ``plans``, in the background and in their order.
 
     Args:
         composer: makes them.
         plans: parents first.
         bases: external images by their name in ``StagePlan.needs_external``.
+        names: of the images to begin with; None for all.
     """
     # Compiling is most of the work and comes in this order: what a command waits for is first.
-    work = sorted(_installations(plans, bases), key=lambda item: not item.awaited)
+    wanted = {plan.name for plan in plans if plan.action == "build"} if names is None else names
+    work = sorted(_installations(plans, bases, wanted), key=lambda item: not item.awaited)
     if work:
 
         def run() -> None:
@@ -37,8 +44,10 @@ def begin(composer: Composer, plans: Sequence[ImagePlan], bases: Mapping[str, Ba
         threading.Thread(target=run, name="begin", daemon=True).start()
 
 
-def _installations(plans: Sequence[ImagePlan], bases: Mapping[str, Base]) -> Iterator[_Installation]:
-    """Yield each installation of an image that is built."""
+def _installations(
+    plans: Sequence[ImagePlan], bases: Mapping[str, Base], wanted: Collection[str]
+) -> Iterator[_Installation]:
+    """Yield each installation of the images ``wanted``."""
     bottoms: dict[str, _Bottom] = {}
     for plan in plans:
         stages: dict[str, _Bottom] = {}
@@ -53,7 +62,7 @@ def _installations(plans: Sequence[ImagePlan], bases: Mapping[str, Base]) -> Ite
                 bottom = stages.get(source.ref, _NOTHING)
             for at, step in enumerate(stage.steps):
                 if isinstance(step, ComposeStep) and step.resolution is not None:
-                    if bottom.built is not None and plan.action == "build":
+                    if bottom.built is not None and plan.name in wanted:
                         awaited = any(isinstance(later, RunStep) for later in stage.steps[at + 1 :])
                         yield _Installation(step, bottom.built, bottom.wheels, awaited)
                     bottom = _Bottom(bottom.built, (*bottom.wheels, *step.resolution.wheels))
@@ -88,3 +97,12 @@ class _Bottom:
 
 
 _NOTHING = _Bottom()
+
+
+def standing_on(image: str, plans: Sequence[ImagePlan]) -> set[str]:
+    """Return ``image`` and the images that are made of it; ``plans`` are parents first."""
+    found = {image}
+    for plan in plans:
+        if any(not found.isdisjoint(stage.needs_images) for stage in plan.stages):
+            found.add(plan.name)
+    return found

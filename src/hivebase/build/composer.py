@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from hivebase.layers.wheels.files import WheelFiles
     from hivebase.layers.wheels.installed import Distribution
     from hivebase.layers.wheels.jobs import LayerMade, WheelFacts
+    from hivebase.layers.wheels.maker import Elsewhere
     from hivebase.layers.wheels.replace import Removal
     from hivebase.oci.store import Store
     from hivebase.plan.installs.model import Install
@@ -68,9 +69,10 @@ class Composer:
         files: where wheels come from.
         projects: builds wheels of local projects.
         epoch: the time of everything in layers.
+        elsewhere: layers of other machines; None if there is no shared cache.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- what an installation needs
         self,
         store: Store,
         indexes: Indexes,
@@ -78,6 +80,7 @@ class Composer:
         files: WheelFiles,
         projects: Projects,
         epoch: int,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._store = store
         self._indexes = indexes
@@ -86,7 +89,7 @@ class Composer:
         self._projects = projects
         self._epoch = epoch
         self._stack = ExitStack()
-        self._maker = self._stack.enter_context(LayerMaker(store, indexes, files))
+        self._maker = self._stack.enter_context(LayerMaker(store, indexes, files, elsewhere=elsewhere))
         self._begun: dict[tuple[object, ...], Target] = {}  # by what begin() asks, on one thread
         self._compilers: dict[tuple[str, ...], Compiler] = {}
         self._lock = threading.Lock()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hivebase.build.composer import Composer
     from hivebase.build.embedded import Embedded
     from hivebase.build.secrets import Secrets
+    from hivebase.build.shared_cache import SharedCache, SharedResults
     from hivebase.build.wheel_source import WheelSource
     from hivebase.layers.context import Context
     from hivebase.layers.fetch import RemoteFiles
@@ -42,6 +43,8 @@ class Engine:
         remote: fetches for ADD.
         wheels: fetches wheels; None composes nothing.
         allow_insecure: whether ``RUN --security=insecure`` may run.
+        cache: opens the shared cache; None if there is none.
+        read_cache: whether anything is taken from it.
     """
 
     store: Store
@@ -51,9 +54,22 @@ class Engine:
     remote: RemoteFiles | None
     wheels: WheelSource | None
     allow_insecure: bool
+    cache: Callable[[], SharedCache] | None = None
+    read_cache: bool = True
     _stack: ExitStack = field(default_factory=ExitStack)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _installing: int = 0
+    _later: tuple[Sequence[ImagePlan], Mapping[str, Base]] = ((), {})
+    _begun: set[str] = field(default_factory=set)
+
+    @cached_property
+    def shared(self) -> SharedResults | None:
+        """What other machines share, which must have ended before the engine is closed."""
+        if self.cache is None:
+            return None
+        from hivebase.build.shared_cache import SharedResults  # noqa: PLC0415 -- most builds have none
+
+        return SharedResults(self.cache, self.store, lambda: self.indexes, self._missed, read=self.read_cache)
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -89,7 +105,7 @@ class Engine:
             self.store, self.indexes, self.snapshots, files, lambda: self.host, self.cancel, DEFAULT
         )
         return self._stack.enter_context(
-            Composer(self.store, self.indexes, self.snapshots, files, projects, DEFAULT)
+            Composer(self.store, self.indexes, self.snapshots, files, projects, DEFAULT, self.shared)
         )
 
     def begin(self, plans: Sequence[ImagePlan], bases: Mapping[str, Base]) -> None:
@@ -103,12 +119,29 @@ class Engine:
             return
         stages = [stage for plan in plans if plan.action == "build" for stage in plan.stages]
         self._installing = sum(map(_installs, stages))
+        if self.shared is not None:
+            # Other machines may have done the steps as wholes: what is begun now would be work for nothing.
+            self._later = plans, bases
+            return
         if self._installing:
             threading.Thread(target=_find_runtime, name="runtime", daemon=True).start()
         from hivebase.build.begin import begin  # noqa: PLC0415
 
         if self.composer is not None:
             begin(self.composer, plans, bases)
+
+    def _missed(self, image: str) -> None:
+        """Begin with the installations of an image of which a step has to be done, and of what stands on it."""
+        from hivebase.build.begin import begin, standing_on  # noqa: PLC0415
+
+        plans, bases = self._later
+        with self._lock:
+            names = standing_on(image, plans) - self._begun
+            self._begun |= names
+        stages = [stage for plan in plans if plan.name in names for stage in plan.stages]
+        if any(map(_installs, stages)) and self.composer is not None:
+            threading.Thread(target=_find_runtime, name="runtime", daemon=True).start()
+            begin(self.composer, plans, bases, names)
 
     def doer(self, image: str) -> Embedded:
         """Return the hands for the steps of one image."""
@@ -136,8 +169,9 @@ class Engine:
         with self._lock:
             self._installing -= 1
             last = self._installing == 0
-        if last and self.composer is not None:
-            self.composer.finish()
+        composer: Composer | None = self.__dict__.get("composer")  # not made if nothing had to be installed
+        if last and composer is not None:
+            composer.finish()
 
     def close(self) -> None:
         """End what is still going on, and let other processes remove unpacked layers again."""

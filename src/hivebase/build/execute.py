@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from hivebase.build.bases import Base
     from hivebase.build.scheduler import Outcome
+    from hivebase.build.shared_cache import SharedResults
     from hivebase.build.stage import Doer
     from hivebase.layers.indexed_cache import Indexes
     from hivebase.oci.model import Descriptor, ImageConfig
@@ -81,6 +82,7 @@ class Execution(msgspec.Struct):
         forced: images whose steps are all done again.
         budgets: the most layers of an image, by name; Docker's limit where none is given.
         whole: builds an image as a whole, instead of ``engine``, on images that the second argument returns.
+        shared: results of other machines; None if there is no shared cache.
     """
 
     store: Store
@@ -93,6 +95,7 @@ class Execution(msgspec.Struct):
     listener: Listener = silent
     budgets: Mapping[str, int] = {}
     whole: Callable[[ImagePlan, Callable[[ImageSource], Image]], Image] | None = None
+    shared: SharedResults | None = None
     _foreign: dict[str, ImageConfig] = {}
     _started: dict[str, float] = {}
     _built: dict[str, tuple[Descriptor, float, tuple[str, ...]]] = {}
@@ -182,6 +185,7 @@ class Execution(msgspec.Struct):
                 self.epoch,
                 plan.name not in self.forced,
                 self.listener,
+                self.shared,
             )
             sources = {source: find(source) for source in _sources(stage)}
             built = builder.build(stage, find(stage.base), sources)

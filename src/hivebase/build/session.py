@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from hivebase.build.engines import EngineName, ForeignName
     from hivebase.build.engines.foreign import ForeignEngine
     from hivebase.build.execute import ImageResult
+    from hivebase.build.shared_cache import SharedCache
     from hivebase.build.wheel_source import WheelSource
     from hivebase.build.workspace import Workspace
     from hivebase.layers.fetch import RemoteFiles
@@ -72,6 +73,7 @@ class Options:
         engine: what builds.
         builder: of buildx, where that builds; empty for the one in use.
         epoch: the instant of the build, in seconds since 1970; 0 for what environment and commit say.
+        shared_cache: use the shared cache where there is one.
     """
 
     images: Sequence[str] = ()
@@ -86,6 +88,7 @@ class Options:
     engine: EngineName = "embedded"
     builder: str = ""
     epoch: int = 0
+    shared_cache: bool = True
 
 
 class Session:
@@ -98,6 +101,7 @@ class Session:
         pull: brings images from registries; None asks none.
         remote: fetches for ADD; None fetches nothing.
         wheels: makes what fetches and resolves wheels for the given interpreters; None composes nothing.
+        cache: opens the shared cache, which ends when the event is set; None if there is none.
         listener: told of progress.
     """
 
@@ -110,6 +114,7 @@ class Session:
         pull: Puller | None = None,
         remote: RemoteFiles | None = None,
         wheels: Callable[[Iterable[Python]], WheelSource] | None = None,
+        cache: Callable[[threading.Event], SharedCache] | None = None,
         listener: Listener = silent,
     ) -> None:
         if options.version:
@@ -123,6 +128,7 @@ class Session:
         self._pull = pull
         self._remote = remote
         self._make_wheels = wheels
+        self._open_cache = cache
         self._wheels: WheelSource | None = None
         self._contexts: dict[str, Context] = {}
         self._lock = threading.Lock()
@@ -217,6 +223,8 @@ class Session:
             self._remote,
             self._wheels,
             self.options.allow_insecure,
+            self._cache(),
+            read_cache=not self.options.no_cache,
         )
         forced = {item.name for item in plans if any(reason.code == "FORCED" for reason in item.reasons)}
         foreign = self.foreign(self.options.engine, forced) if self.options.engine != "embedded" else None
@@ -231,10 +239,13 @@ class Session:
             self.listener,
             self._budgets(plans),
             foreign.build if foreign is not None else None,
+            engine.shared,
         )
         with ExitStack() as stack:
             stack.enter_context(closing(engine))
             stack.enter_context(self.store.lease())
+            if engine.shared is not None:
+                stack.enter_context(engine.shared)
             if foreign is not None:
                 stack.enter_context(closing(foreign))
                 to_build = [item for item in plans if item.action == "build"]
@@ -244,6 +255,12 @@ class Session:
             results = execution.run(plans, workers or os.cpu_count() or 1, self.cancel)
         self._remember_hashes()
         return results
+
+    def _cache(self) -> Callable[[], SharedCache] | None:
+        opened = self._open_cache
+        if opened is None or not self.options.shared_cache or self.options.engine != "embedded":
+            return None
+        return lambda: opened(self.cancel)
 
     @property
     def selected(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Unpacking is lazy: a stage whose steps are all cached never touches a file syste
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from hivebase.build.shared_cache import SharedResults
     from hivebase.layers.snapshots import Snapshots
     from hivebase.layers.tree import Tree
     from hivebase.oci.store import Image, Store
@@ -104,6 +105,7 @@ class StageBuilder(msgspec.Struct, frozen=True):
     Attributes:
         image: its name, the subject of events.
         use_cache: whether step results of earlier builds count.
+        shared: results of other machines; None if there is no shared cache.
     """
 
     store: Store
@@ -112,6 +114,7 @@ class StageBuilder(msgspec.Struct, frozen=True):
     epoch: int
     use_cache: bool
     listener: Listener = silent
+    shared: SharedResults | None = None
 
     def build(self, stage: StagePlan, base: Built, sources: Mapping[ImageSource, Built]) -> Built:
         """Do the steps of ``stage`` on ``base``.
@@ -146,9 +149,15 @@ class StageBuilder(msgspec.Struct, frozen=True):
         origin = _origin(step, on, sources)
         if self.use_cache:
             cached = self._cached(step.key, origin)
+            if cached is None and self.shared is not None:
+                cached = self.shared.step(step, origin)
+                if cached is not None:
+                    self._remember(step, origin, cached)
             if cached is not None:
                 self.listener(Event(self.image, "cached", step=step.text))
                 return cached
+        if self.shared is not None:
+            self.shared.missed(self.image)
         started = time.monotonic()
         self.listener(Event(self.image, "started", step=step.text))
         try:
@@ -157,7 +166,14 @@ class StageBuilder(msgspec.Struct, frozen=True):
             place = f"{self.image}, line {step.line}"
             error.where = f"{place}: {error.where}" if error.where else place
             raise
-        document = [
+        record = self._remember(step, origin, left)
+        if self.shared is not None:
+            self.shared.put_step(step, origin, left, record, anew=not self.use_cache)
+        self.listener(Event(self.image, "done", step=step.text, seconds=time.monotonic() - started))
+        return left
+
+    def _remember(self, step: LayerStep, origin: Digest, left: tuple[Left, ...]) -> dict[str, Any]:
+        layers = [
             {
                 "diff_id": str(item.layer.diff_id),
                 "descriptor": msgspec.to_builtins(item.layer.descriptor, enc_hook=str),
@@ -165,9 +181,9 @@ class StageBuilder(msgspec.Struct, frozen=True):
             }
             for item in left
         ]
-        self.store.put_record(STEPS, step.key, {"layers": document, "on": origin})
-        self.listener(Event(self.image, "done", step=step.text, seconds=time.monotonic() - started))
-        return left
+        record = {"layers": layers, "on": origin}
+        self.store.put_record(STEPS, step.key, record)
+        return record
 
     def _do(self, step: LayerStep, on: Built, sources: Mapping[ImageSource, Built]) -> tuple[Left, ...]:
         if isinstance(step, ComposeStep):

@@ -33,6 +33,7 @@ def open_session(
     """Yield a session that can pull and fetch, on the user's store or another."""
     from hivebase.build.session import Session  # noqa: PLC0415 -- verbs load what they use
     from hivebase.build.workspace import find_root, open_workspace  # noqa: PLC0415
+    from hivebase.cli.shared_cache import opener  # noqa: PLC0415
     from hivebase.layers.fetch import RemoteFiles  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
     from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
@@ -51,6 +52,7 @@ def open_session(
                 pull=_Puller(store, settings, transport, listener),
                 remote=RemoteFiles(transport, store.state),
                 wheels=partial(_wheels, transport, listener, workspace.hive.settings.lock.exclude_newer),
+                cache=opener(workspace.hive.settings, settings, store, stack, listener),
                 listener=listener,
             )
         )

@@ -114,9 +114,13 @@ class LayerIndex:
             found = self._decoded[path] = Directory(_listing.decode(raw)) if raw is not None else _EMPTY
         return found
 
+    def directories(self) -> list[str]:
+        """Return the paths of all directories that the layer has something in."""
+        return [to_str(path) for path in self._document.listings]
+
     def deletes(self) -> bool:
         """Tell whether the layer deletes or hides anything of lower ones."""
-        found = (self.directory(to_str(path)) for path in self._document.listings)
+        found = map(self.directory, self.directories())
         return any(one.opaque or any(row.is_whiteout for row in one.rows.values()) for one in found)
 
     def encode(self) -> bytes:

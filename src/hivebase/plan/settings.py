@@ -93,8 +93,17 @@ class Profile(msgspec.Struct, frozen=True):
     key: str = ""
 
 
+CacheMode = Literal["read-write", "read"]
+"""Whether results are written to the shared cache or only read from it."""
+
+
 class Settings(msgspec.Struct, frozen=True):
-    """The whole file. ``policy`` and ``registry`` are kept as they are for the packages that read them."""
+    """The whole file. ``policy`` and ``registry`` are kept as they are for the packages that read them.
+
+    Attributes:
+        cache: ``REGISTRY/REPOSITORY`` of the shared cache; empty for none.
+        cache_mode: what is done with it.
+    """
 
     hive: HiveTable = HiveTable()
     group: tuple[Group, ...] = ()
@@ -104,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True):
     policy: dict[str, Any] = {}
     registry: dict[str, Any] = {}
     profile: dict[str, Profile] = {}
+    cache: str = ""
+    cache_mode: CacheMode = "read-write"
 
 
 def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
@@ -127,6 +138,8 @@ def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
             f"bad value of {key or 'the file'}", where=f"{path}{_line(text, key)}", why=why
         ) from error
     _refuse_unfit(settings.hive, text, path)
+    if settings.cache:
+        parse_cache(settings.cache, f"{path}{_line(text, 'cache')}")
     for group in settings.group:
         for name, value in (("path", group.path), ("context", group.context)):
             if value is not None and (value.startswith("/") or ".." in value.split("/")):
@@ -136,6 +149,27 @@ def parse_settings(text: str, path: str = FILE_NAME) -> Settings:
                     hint="paths are relative to the directory of hivebase.toml",
                 )
     return settings
+
+
+def parse_cache(text: str, where: str) -> Reference:
+    """Return the repository that a shared cache is kept in.
+
+    Args:
+        text: ``REGISTRY/REPOSITORY``.
+        where: it was written, for messages.
+
+    Raises:
+        UsageError: it is not a repository.
+    """
+    try:
+        found = Reference.parse(text)
+    except UsageError as error:
+        raise UsageError(f"not a place for a cache: {text[:300]!r}", where=where, why=error.why) from None
+    if found.tag or found.digest or not found.registry:
+        why = "it names no registry" if not found.registry else "the tags in it are keys"
+        hint = "expected registry/repository, without a tag"
+        raise UsageError(f"not a place for a cache: {text[:300]!r}", where=where, why=why, hint=hint)
+    return found
 
 
 def _refuse_unfit(hive: HiveTable, text: str, path: str) -> None:
