@@ -26,11 +26,13 @@ def command(directory: str, /, **words: Any) -> None:
     that is there already and is another image is refused (exit code 4). Prints the target with its digest.
     """
     from hivebase.cli.display import Display  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.cli.interrupts import second_interrupt_kills  # noqa: PLC0415
     from hivebase.cli.publishing import open_client  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
     from hivebase.reference import Reference  # noqa: PLC0415
     from hivebase.release.copy import copy  # noqa: PLC0415
 
+    second_interrupt_kills()
     source, target = Reference.parse(words["source"]), Reference.parse(words["target"])
     store = Store.open()
     with (

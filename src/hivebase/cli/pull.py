@@ -21,10 +21,12 @@ def command(directory: str, reference: str, verbose: bool, quiet: bool, as_json:
     What the store has is not fetched. Prints the reference with its digest.
     """
     from hivebase.cli.display import Display  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.cli.interrupts import second_interrupt_kills  # noqa: PLC0415
     from hivebase.cli.publishing import open_client  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
     from hivebase.reference import Reference  # noqa: PLC0415
 
+    second_interrupt_kills()
     parsed = Reference.parse(reference)
     store = Store.open()
     with (

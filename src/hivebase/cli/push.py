@@ -52,9 +52,11 @@ def command(directory: str, /, **words: Any) -> None:
     image under the same X.Y.Z is refused (exit code 4), before anything is sent. Prints the references, with digests.
     """
     from hivebase.cli.display import Display  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.cli.interrupts import second_interrupt_kills  # noqa: PLC0415
     from hivebase.cli.publishing import open_place  # noqa: PLC0415
     from hivebase.release.publish import Publication, Rules, releases  # noqa: PLC0415
 
+    second_interrupt_kills()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         display = stack.enter_context(Display(verbose=words["verbose"], quiet=words["quiet"]))
