@@ -53,3 +53,10 @@ def test_the_email_parser_and_we_agree(lines, ending):
         assert fields.all(name) == tuple(
             "\n".join(value.splitlines()).strip() for value in expected.get_all(name, [])
         )
+
+
+def test_a_field_of_many_lines():
+    """Takes time for each line once: a file of 64 MiB may be nothing else."""
+    value = Fields("Name: x\n" + " y\n" * 2_000_000).one("Name")
+    assert value is not None
+    assert len(value) == 6_000_001

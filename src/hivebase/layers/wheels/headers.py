@@ -18,24 +18,24 @@ class Fields:
     __slots__ = ("_values",)
 
     def __init__(self, text: str) -> None:
-        self._values: dict[str, list[str]] = {}
+        self._values: dict[str, list[list[str]]] = {}  # lines of each value
         last: list[str] | None = None
         for line in _LINE.split(text):
             if line.startswith((" ", "\t", ":")):
                 if line.startswith(":"):  # a field without a name, which takes its continuations with it
                     last = None
                 elif last is not None:
-                    last[-1] += "\n" + line
+                    last.append(line)
                 continue
             match = _FIELD.match(line)
             if match is None:
                 break
-            last = self._values.setdefault(match[1].lower(), [])
-            last.append(match[2])
+            last = [match[2]]
+            self._values.setdefault(match[1].lower(), []).append(last)
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a field, without white space around it."""
-        return tuple(value.strip() for value in self._values.get(name.lower(), ()))
+        return tuple("\n".join(lines).strip() for lines in self._values.get(name.lower(), ()))
 
     def one(self, name: str) -> str | None:
         """Return the value of a field; None if it is missing or there twice (readers differ in which counts)."""
