@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 CREATED = "org.opencontainers.image.created"
+TITLE = "org.opencontainers.image.title"
 VERSION = "org.opencontainers.image.version"
 
 STAND_INS = "io.hivebase.stand-ins"
