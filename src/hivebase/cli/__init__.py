@@ -25,6 +25,7 @@ VERBS = {
     "images": "List the images in the local store.",
     "tree": "Show the hierarchy with sizes.",
     "inspect": "Show one image: layers, configuration, sizes.",
+    "sbom": "List what an image holds, as CycloneDX or SPDX.",
     "order": "Show the layers of an image in their order, and what each costs.",
     "run": "Run a command in an image.",
     "test": "Run the contract tests of images.",
