@@ -129,7 +129,8 @@ def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) ->
     if profile.kind == "ecr":
         ready = _survey(profile, target, images, create=not words.get("no_create"))
         target = Target(ready.registry, ready.prefix)
-        _tell(ready.notes, target, listener)
+        planned = ready.missing if words.get("dry_run") else ()
+        _tell([*ready.notes, *(f"would make the repository {name}" for name in planned)], target, listener)
     store = Store.open()
 
     def prepare() -> None:

@@ -55,6 +55,11 @@ class Authorizer:
         self._wider: dict[frozenset[str], frozenset[str]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def advice(self) -> str:
+        """What to do where the credential is refused, if logging in is not it."""
+        return self._credential.advice if self._credential is not None else ""
+
     def learn(self, headers: Mapping[str, str]) -> None:
         """Note what a 401 asks for; the answer to the first, unauthorised question is given here.
 
@@ -184,9 +189,8 @@ class Authorizer:
         if credential is None:
             hint = f"log in first: hivebase login {self._origin.netloc}"
         else:
-            hint = (
-                f"log in again: hivebase login {self._origin.netloc} (those of {credential.source} were used)"
-            )
+            again = f"log in again: hivebase login {self._origin.netloc}"
+            hint = f"{credential.advice or again} (those of {credential.source} were used)"
         return AuthenticationError(f"{self._origin.netloc} refuses access", why=why, hint=hint)
 
 

@@ -40,6 +40,7 @@ class Credential:
         identity: whether ``secret`` is a token to be exchanged (OAuth 2 refresh token), not a password.
         source: the file or helper it came from, for messages.
         until: moment of the monotonic clock after which another is to be asked for (`Keychain.renewed`), or None.
+        advice: what to do where it is refused, if logging in is not it.
     """
 
     username: str
@@ -47,6 +48,7 @@ class Credential:
     identity: bool = False
     source: str = ""
     until: float | None = None
+    advice: str = ""
 
 
 class Keychain:

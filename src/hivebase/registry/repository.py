@@ -204,8 +204,9 @@ class Repository:
     def _denied(self, answer: Answer) -> AuthenticationError:
         act = "write to" if self._push else "read"
         other = "the user may lack the right to push" if self._push else "if it is private, log in"
+        advice = self._authorizer.advice if self._authorizer is not None else ""
         return AuthenticationError(
             f"{self.registry} does not let us {act} {self.name}, or has no such repository",
             why=reason(answer),
-            hint=f"check the name; {other}: hivebase login {self.registry}",
+            hint=f"check the name; {advice or f'{other}: hivebase login {self.registry}'}",
         )

@@ -27,6 +27,7 @@ LIFETIME = 12 * 3600.0
 
 _MARGIN = 0.9
 """The part of its life after which a token is not shown any more: what is begun with it has to end with it."""
+_ADVICE = "check that the AWS credentials may do this there: docs/how-to/publish-to-ecr.md has the policy"
 _YOUNG = 60.0
 """Seconds during which a token that is refused has not expired, but lacks a permission."""
 
@@ -83,7 +84,7 @@ class Tokens:
         # A moment that is past or too far away was told by a clock that is not ours: then the rule counts.
         lifetime = left if 0 < left <= LIFETIME else LIFETIME
         until = self._got + lifetime * _MARGIN
-        return Credential(token.username, token.password, source="Amazon ECR", until=until)
+        return Credential(token.username, token.password, source="Amazon ECR", until=until, advice=_ADVICE)
 
 
 class EcrKeychain(Keychain):

@@ -1,0 +1,275 @@
+"""``hivebase push --to ecr`` as people run it, without the aws command and without Docker.
+
+The control plane is moto's server, the data plane docker-registry with moto's token for a password. What that leaves
+out: moto's token never changes and has no data plane that looks at it; its IAM knows actions and no resources; and
+docker-registry does not know which tags are immutable in ECR, so that here our own rule refuses them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+from urllib.request import (
+    HTTPBasicAuthHandler,
+    HTTPPasswordMgrWithDefaultRealm,
+    Request,
+    build_opener,
+    urlopen,
+)
+
+import boto3  # type: ignore[import-untyped]
+import pytest
+from moto.core import set_initial_no_auth_action_count
+from moto.server import ThreadedMotoServer
+from tests.hives import BASE, TestHive, busybox_tar
+from tests.registry.ecr.conftest import ACCOUNT
+from tests.servers import docker_registry, free_port
+
+from hivebase.registry.ecr.control import CREATE, DESCRIBE, GET_TOKEN, PUT_RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.server
+
+PASSWORD = f"{ACCOUNT}-auth-token"
+FILES = {
+    "hivebase.toml": '[hive]\nname = "hive"\nversion = "1.0.0"\n',
+    "low/Dockerfile": f"FROM {BASE}\nCOPY file /low\n",
+    "low/file": "low",
+    "high/Dockerfile": "FROM hive/low:1.0.0\nCOPY file /high\n",
+    "high/file": "high",
+}
+NAMES = ["production/high", "production/low"]
+
+
+class Account:
+    """moto's server, and what is in it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        words = {"region_name": "us-east-1", "endpoint_url": url}
+        keys = {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
+        self.ecr = boto3.client("ecr", **words, **keys)
+        self.iam = boto3.client("iam", **words, **keys)
+
+    def repositories(self) -> list[str]:
+        return sorted(entry["repositoryName"] for entry in self.ecr.describe_repositories()["repositories"])
+
+    def user(self, *actions: str) -> dict[str, str]:
+        """Make a user with these permissions; return the environment that makes one be that user."""
+        self.iam.create_user(UserName="ci")
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.iam.put_user_policy(UserName="ci", PolicyName="push", PolicyDocument=document)
+        key = self.iam.create_access_key(UserName="ci")["AccessKey"]
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+
+@pytest.fixture
+def account(aws_environment) -> Iterator[Account]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    # What it keeps belongs to the process and would outlive the server.
+    urlopen(Request(f"{url}/moto-api/reset", method="POST"), timeout=10).close()
+    try:
+        yield Account(url)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Two images, built once; each test works on the same store, which pushing does not change."""
+    root = tmp_path_factory.mktemp("built")
+    (root / "base.tar").write_bytes(busybox_tar())
+    made = TestHive(root / "hive", root / "store").write(FILES)
+    made.run("import", str(root / "base.tar"), BASE)
+    made.run("build", "--base", "registry")
+    return made
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with docker_registry(tmp_path, user=("AWS", PASSWORD)) as host:
+        yield host
+
+
+@pytest.fixture
+def hive(built, account, registry, tmp_path):
+    """The hive, with the environment of the seed's instructions."""
+    env = {
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCOUNT_ID": ACCOUNT,
+        "ENV": "production",
+        "ECR_REGISTRY": registry,
+        "AWS_ENDPOINT_URL": account.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLEEXAMPLE12",
+        "AWS_SECRET_ACCESS_KEY": "example-of-a-secret-key",
+        "HOME": str(tmp_path),
+    }
+    return TestHive(built.root, built.store, env)
+
+
+def with_iam(run):
+    """Run with moto asking of every request whether its user may."""
+    return set_initial_no_auth_action_count(0)(run)()
+
+
+def catalog(host: str) -> dict[str, list[str]]:
+    """Return the tags of each repository of the registry."""
+    manager = HTTPPasswordMgrWithDefaultRealm()
+    manager.add_password(None, f"http://{host}/", "AWS", PASSWORD)
+    opener = build_opener(HTTPBasicAuthHandler(manager))
+
+    def get(path: str) -> Any:
+        with opener.open(f"http://{host}/v2/{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    names = get("_catalog")["repositories"]
+    return {name: sorted(get(f"{name}/tags/list").get("tags") or []) for name in names}
+
+
+def test_first_push_and_second(hive, account, registry):
+    """Repositories are made, images are there under ENV/<image>; the second time nothing happens."""
+    first = hive.run("push", "--to", "ecr", "--no-proof")
+    assert account.repositories() == NAMES
+    assert catalog(registry) == {name: ["1.0.0"] for name in NAMES}
+    for name in NAMES:
+        assert f"{registry}/{name}:1.0.0@sha256:" in first.stdout
+        assert f"made the repository {name}" in first.stderr
+    second = hive.json("push", "--to", "ecr", "--no-proof")
+    assert {image["status"] for image in second["images"]} == {"present"}
+    assert second["blobs"]["sent"] == second["manifests"] == second["tags"] == 0
+
+
+def test_without_ecr_registry_the_host_follows_from_account_and_region(hive):
+    """As the seed has it: the push goes as far as the host of ECR, which no test can reach."""
+    del hive.env["ECR_REGISTRY"]
+    hive.env |= {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+    done = hive.run("push", "--to", "ecr", "--no-proof", code=3)
+    assert f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com" in done.stderr
+
+
+def test_wrong_credentials(hive, account, registry):
+    """Refused by the control plane: nothing was made and nothing was sent."""
+    hive.env |= account.user(GET_TOKEN, DESCRIBE, CREATE, PUT_RULES)
+    hive.env["AWS_SECRET_ACCESS_KEY"] = "not-the-secret-of-this-key"
+    done = with_iam(lambda: hive.run("push", "--to", "ecr", code=3))
+    assert "AWS does not accept the credentials' signature" in done.stderr
+    assert "not-the-secret-of-this-key" not in done.stderr + done.stdout
+    assert (account.repositories(), catalog(registry)) == ([], {})
+
+
+def test_a_token_that_the_data_plane_does_not_take(hive, account, tmp_path):
+    """As of another region: said before a repository is made."""
+    (tmp_path / "other").mkdir()
+    with docker_registry(tmp_path / "other", user=("AWS", "another password")) as host:
+        hive.env["ECR_REGISTRY"] = host
+        done = hive.run("push", "--to", "ecr", "--no-proof", code=3)
+    assert f"{host} does not let us write to production/low" in done.stderr
+    assert "check that the AWS credentials may do this" in done.stderr
+    assert PASSWORD not in done.stderr + done.stdout
+    assert account.repositories() == []
+
+
+def test_no_credentials(hive, account, registry):
+    """The message says what can be set."""
+    del hive.env["AWS_ACCESS_KEY_ID"], hive.env["AWS_SECRET_ACCESS_KEY"]
+    done = hive.run("push", "--to", "ecr", code=3)
+    assert "there are no AWS credentials" in done.stderr
+    assert "AWS_PROFILE" in done.stderr
+    assert (account.repositories(), catalog(registry)) == ([], {})
+
+
+@pytest.mark.parametrize("missing", [GET_TOKEN, DESCRIBE, CREATE])
+def test_a_missing_permission(hive, account, registry, missing):
+    """Named with its repository; nothing was made and nothing was sent."""
+    hive.env |= account.user(*{GET_TOKEN, DESCRIBE, CREATE, PUT_RULES} - {missing})
+    done = with_iam(lambda: hive.run("push", "--to", "ecr", code=3))
+    assert f"lack the permission {missing}" in done.stderr
+    if missing == CREATE:
+        assert "on the repository production/low" in done.stderr
+    assert (account.repositories(), catalog(registry)) == ([], {})
+
+
+def test_missing_repositories_with_no_create(hive, account, registry):
+    """One exists, the other does not: neither gets anything."""
+    account.ecr.create_repository(repositoryName="production/low", imageTagMutability="IMMUTABLE")
+    done = hive.run("push", "--to", "ecr", "--no-create", code=4)
+    assert "missing in Amazon ECR: production/high" in done.stderr
+    assert account.repositories() == ["production/low"]
+    assert catalog(registry) == {}
+    account.ecr.create_repository(repositoryName="production/high", imageTagMutability="IMMUTABLE")
+    hive.run("push", "--to", "ecr", "--no-create", "--no-proof")
+    assert catalog(registry) == {name: ["1.0.0"] for name in NAMES}
+
+
+def test_an_immutable_tag_that_is_another_image(hive, account, registry, tmp_path):
+    """Refused with both digests before anything is made or sent; the child, which is new, is not sent either."""
+    first = hive.json("push", "low", "--to", "ecr", "--no-proof")["images"][0]["digest"]
+    other = TestHive(tmp_path / "other", tmp_path / "store", hive.env).write({**FILES, "low/file": "changed"})
+    (tmp_path / "base.tar").write_bytes(busybox_tar())
+    other.run("import", str(tmp_path / "base.tar"), BASE)
+    second = other.build("--base", "registry")["low"]["digest"]
+    done = other.run("push", "--to", "ecr", "--no-proof", code=4)
+    assert first in done.stderr
+    assert second in done.stderr
+    assert account.repositories() == ["production/low"]
+    assert catalog(registry) == {"production/low": ["1.0.0"]}
+
+
+def test_a_dry_run_makes_no_repository(hive, account, registry):
+    """It looks at everything, credentials included."""
+    done = hive.run("push", "--to", "ecr", "--dry-run")
+    assert "would push" in done.stdout
+    assert all(f"would make the repository {name}" in done.stderr for name in NAMES)
+    assert (account.repositories(), catalog(registry)) == ([], {})
+
+
+def test_floating_tags_stay_away_from_immutable_repositories(hive, registry):
+    """1.0 would name 1.0.0 for ever."""
+    done = hive.json("push", "low", "--to", "ecr", "--no-proof", "--floating", "minor")
+    assert done["images"][0]["kept"] == {"1.0": "the registry would never let it move again"}
+    assert catalog(registry) == {"production/low": ["1.0.0"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"AWS_REGION": ""}, "AWS_REGION is not set"),
+        ({"ENV": ""}, "ENV is not set"),
+        ({"AWS_ACCOUNT_ID": "12345"}, "not the id of an AWS account"),
+        ({"ECR_REGISTRY": "https://x.example/"}, "not a registry"),
+    ],
+)
+def test_wrong_settings(hive, change, words):
+    """Told at once, exit code 2."""
+    hive.env |= change
+    assert words in hive.run("push", "--to", "ecr", code=2).stderr
+
+
+def test_no_secret_is_shown(hive, account, registry, tmp_path):
+    """Keys and token in every place, everything that can fail failing, at the highest verbosity (C-3)."""
+    key, token = f"key-{secrets.token_hex(16)}", f"session-{secrets.token_hex(16)}"
+    hive.env |= {"AWS_SECRET_ACCESS_KEY": key, "AWS_SESSION_TOKEN": token, "HIVEBASE_TRACEBACK": "1"}
+    runs = [hive.run("push", "--to", "ecr", "--no-proof", "-v")]
+    hive.env["ECR_REGISTRY"] = f"localhost:{free_port()}"
+    runs.append(hive.run("push", "--to", "ecr", "--no-proof", "-v", code=3))
+    (tmp_path / "other").mkdir()
+    with docker_registry(tmp_path / "other", user=("AWS", "another")) as host:
+        hive.env["ECR_REGISTRY"] = host
+        runs.append(hive.run("push", "--to", "ecr", "--no-proof", "-v", code=3))
+        runs.append(with_iam(lambda: hive.run("push", "--to", "ecr", "-v", code=3)))
+    hive.env["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}/?{key}"
+    runs.append(hive.run("push", "--to", "ecr", "-v", code=3))
+    for done in runs:
+        for secret in (key, token, PASSWORD):
+            assert secret not in done.stdout + done.stderr
