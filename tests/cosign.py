@@ -100,6 +100,13 @@ class Cosign:
         """Sign an image as a user without a transparency log does."""
         self.run("sign", "--key", key, "--tlog-upload=false", "-y", *options, image, password=password)
 
+    def attest(self, key: Path, image: str, predicate: object, *options: str, password: str) -> None:
+        """Attest SLSA provenance, likewise."""
+        file = self._home / "predicate.json"
+        file.write_text(json.dumps(predicate))
+        words = ["--type", "slsaprovenance1", "--predicate", file, "--tlog-upload=false", "-y", *options]
+        self.run("attest", "--key", key, *words, image, password=password)
+
     def verify(
         self, public: Path, image: str, *options: object, code: int = 0
     ) -> subprocess.CompletedProcess[str]:

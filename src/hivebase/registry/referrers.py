@@ -20,6 +20,8 @@ from hivebase.registry.pages import pages
 from hivebase.registry.resolve import fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hivebase.registry.repository import Repository
     from hivebase.registry.resolve import Document
     from hivebase.transport import Answer
@@ -74,15 +76,22 @@ def attach(repository: Repository, subject: Descriptor, *manifests: bytes) -> tu
 
 
 def push_referrers(
-    repository: Repository, subject: Descriptor, *manifests: bytes
+    repository: Repository,
+    subject: Descriptor,
+    *manifests: bytes,
+    bring: Callable[[bytes], object] = lambda _: None,
 ) -> tuple[tuple[Descriptor, ...], Merge | None]:
-    """Push manifests as `attach` does; return what is left to do for the list where clients keep it."""
+    """Push manifests as `attach` does; return what is left to do for the list where clients keep it.
+
+    ``bring`` is called with each manifest that is not listed, before it is pushed, to push what it names.
+    """
     digest = Digest.parse(subject.digest)
     entries = tuple(entry(data, digest) for data in manifests)
     there = {item.digest for item in _listed(repository, digest)}
     unlisted: list[Descriptor] = []
     for item, data in zip(entries, manifests, strict=True):
         if item.digest not in there:
+            bring(data)
             answer = put_manifest(repository, item.digest, data, item.media_type)
             if "oci-subject" not in answer.headers:
                 unlisted.append(item)

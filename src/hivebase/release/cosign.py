@@ -7,6 +7,7 @@ layers as DiffIDs.
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hivebase.digest import Digest
+    from hivebase.release.signing.keys import PublicKey
 
 SIGNATURES, ATTESTATIONS, SBOM = "sig", "att", "sbom"
 """What the tags end in."""
@@ -45,6 +47,8 @@ def merged(
     before: tuple[bytes, str] | None,
     added: Sequence[Blob],
     same: Callable[[Mapping[str, Any], Blob], bool],
+    *,
+    annotations: Mapping[str, str] | None = None,
 ) -> Artifact | None:
     """Return the manifest with some layers more, or None if it has them all.
 
@@ -52,11 +56,14 @@ def merged(
         before: what is at the tag, and its media type; None if there is nothing.
         added: layers.
         same: tells of a layer's descriptor that is there, and one of ``added``, whether they say the same.
+        annotations: of a manifest that is new.
 
     Raises:
         CorruptContentError: what is there is not an image manifest, or has too many layers.
     """
     document: dict[str, Any] = {"schemaVersion": 2, "mediaType": MANIFEST, "layers": []}
+    if annotations:
+        document["annotations"] = dict(annotations)
     if before is not None:
         documents.parse_manifest(before[0], what="the manifest beside the image", announced=before[1])
         document = strict_json.loads(before[0], what="the manifest beside the image")
@@ -80,6 +87,15 @@ def merged(
 def same_blob(layer: Mapping[str, Any], blob: Blob) -> bool:
     """Tell whether a layer is the very blob: for envelopes, which carry their signatures."""
     return bool(layer["digest"] == blob.descriptor.digest)
+
+
+def signed_by(layer: Mapping[str, Any], payload: bytes, key: PublicKey) -> bool:
+    """Tell whether the signature that a layer carries is of ``key`` and over ``payload``."""
+    signature = (layer.get("annotations") or {}).get(SIGNATURE, "")
+    try:
+        return key.verifies(base64.b64decode(signature, validate=True), payload)
+    except ValueError:
+        return False
 
 
 def _config(digests: Sequence[str]) -> bytes:

@@ -70,9 +70,7 @@ def encoding(payload_type: str, payload: bytes) -> bytes:
 def envelope(key: PrivateKey, payload_type: str, payload: bytes) -> Envelope:
     """Return ``payload`` in an envelope that ``key`` has signed."""
     signature = key.sign(encoding(payload_type, payload))
-    return Envelope(
-        base64.b64encode(payload).decode(), payload_type, (Signature(base64.b64encode(signature).decode()),)
-    )
+    return Envelope(base64_of(payload), payload_type, (Signature(base64_of(signature)),))
 
 
 def parse(data: bytes) -> Envelope:
@@ -82,6 +80,11 @@ def parse(data: bytes) -> Envelope:
         CorruptContentError: it is not one.
     """
     return strict_json.decode(data, Envelope, what="the envelope", limit=LONGEST)
+
+
+def base64_of(data: bytes) -> str:
+    """Return ``data`` in the standard alphabet."""
+    return base64.b64encode(data).decode()
 
 
 def _decoded(text: str) -> bytes:
