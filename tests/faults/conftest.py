@@ -10,8 +10,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from tests.build.conftest import busybox_file, busybox_store, hive
+from tests.registry.conftest import connect, events, home, small_ca, store
 
-__all__ = ["busybox_file", "busybox_store", "hive", "silent_server", "web_server"]
+__all__ = [
+    "busybox_file",
+    "busybox_store",
+    "connect",
+    "events",
+    "hive",
+    "home",
+    "silent_server",
+    "small_ca",
+    "store",
+    "web_server",
+]
 
 METADATA = "http://169.254.169.254/latest/meta-data/"
 """Where clouds keep the credentials of a machine."""
