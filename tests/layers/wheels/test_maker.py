@@ -10,15 +10,19 @@ import pytest
 from tests.layers.wheels.laying import Kept, kept, scheme
 from tests.wheels import wheel
 
-from hivebase.errors import BuildError, CorruptContentError
+from hivebase.errors import BuildError, CorruptContentError, InterruptedByUserError
 from hivebase.layers.indexed_cache import Indexes
 from hivebase.layers.wheels.groups import Group
-from hivebase.layers.wheels.jobs import Place, Requested
+from hivebase.layers.wheels.jobs import LayerMade, Place, Requested
+from hivebase.layers.wheels.made_of import made_of
 from hivebase.layers.wheels.maker import LayerMaker
 from hivebase.oci.store import Store
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hivebase.digest import Digest
 
 
 @pytest.fixture
@@ -152,3 +156,122 @@ def test_who_waits_for_what_is_closed_is_told(store, files):
     with pytest.raises(CancelledError):
         future.result(5)
     held.set()
+
+
+# Layers of other machines.
+
+
+class _Elsewhere:
+    """What another machine has, and what it is told."""
+
+    def __init__(self, store, source):
+        self.store = store
+        self.source = source
+        self.layers: dict[Digest, LayerMade] = {}
+        self.refused: list[str] = []
+
+    def layer(self, key):
+        found = self.layers.get(key)
+        if found is not None and not self.store.has(found.descriptor.digest):
+            self.store.put(self.source.read(found.descriptor.digest))
+        return found
+
+    def made(self, key, made):
+        self.layers[key] = made
+
+    def refuse(self, key, why):
+        self.refused.append(why)
+
+
+@pytest.fixture
+def elsewhere(store, tmp_path):
+    """Another machine's layers, for this store."""
+    return _Elsewhere(store, Store.open(tmp_path / "other"))
+
+
+def _two_groups(files):
+    return [_group(files, wheel("a")), _group(files, wheel("b"))]
+
+
+def _made_there(elsewhere, groups, files):
+    """Let the other machine make layers."""
+    with LayerMaker(elsewhere.source, Indexes(elsewhere.source), files, elsewhere=elsewhere) as maker:
+        made = [future.result() for future in maker.make(groups, scheme(), (), 7, None, {})]
+    files.asked.clear()
+    return made
+
+
+def test_what_another_machine_made_is_not_made(store, files, elsewhere):
+    """No wheel is needed for it; and it is kept, with what it was made of."""
+    groups = _two_groups(files)
+    there = _made_there(elsewhere, groups, files)
+    with LayerMaker(store, Indexes(store), files, elsewhere=elsewhere) as maker:
+        assert [future.result() for future in maker.make(groups, scheme(), (), 7, None, {})] == there
+    assert files.asked == []
+    assert made_of(store, there[0].descriptor.digest) == groups[0].wheels
+    with LayerMaker(store, Indexes(store), files) as maker:
+        assert [future.result() for future in maker.make(groups, scheme(), (), 7, None, {})] == there
+    assert files.asked == []
+
+
+def test_only_what_is_missing_elsewhere_is_made(store, files, elsewhere, tmp_path):
+    """And shared; nothing is compiled for the others."""
+    groups = _two_groups(files)
+    there = _made_there(elsewhere, groups[:1], files)
+    compiler: Any = _Compiler(tmp_path / "bytecode")
+    with LayerMaker(store, Indexes(store), files, elsewhere=elsewhere) as maker:
+        first, second = (future.result() for future in maker.make(groups, scheme(), (), 7, None, {}))
+        maker.make(groups[:1], scheme(), (), 7, lambda: compiler, {})[0].result()
+    assert [first] == there
+    assert files.asked == ["b", "a"]
+    assert second in elsewhere.layers.values()
+    assert compiler.names == ["a"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"dist_info": "/etc/a-1.dist-info"},
+        {"dist_info": "/usr/local/lib/python3.11/dist-packages/../../a-1.dist-info"},
+        {"dist_info": "/usr/local/lib/python3.11/dist-packages/b-1.dist-info"},
+        {"dist_info": "/usr/local/lib/python3.11/dist-packages/a-1"},
+        {"requested": (0, 1 << 20)},
+        {"requested": (-1, 1)},
+        None,
+    ],
+)
+def test_what_is_said_of_other_wheels_is_refused(store, files, elsewhere, change):
+    """Receipts would be written where it says; it is made here."""
+    (group, _) = _two_groups(files)
+    (there,) = _made_there(elsewhere, [group], files)
+    wheels = () if change is None else (replace(there.wheels[0], **change),)
+    elsewhere.layers = dict.fromkeys(elsewhere.layers, replace(there, wheels=wheels))
+    with LayerMaker(store, Indexes(store), files, elsewhere=elsewhere) as maker:
+        assert _make(maker, group, (), None).result() == there
+    assert elsewhere.refused == ["what it says of its wheels is of others"]
+    assert files.asked == ["a"]
+
+
+def test_looking_elsewhere_may_be_broken_off(store, files, elsewhere):
+    """Who waits for that layer is told; the other ones are made."""
+    groups = _two_groups(files)
+    stopped: list[int] = []
+
+    def layer(_):
+        if not stopped:
+            stopped.append(1)
+            raise InterruptedByUserError("stop")
+
+    elsewhere.layer = layer
+    with LayerMaker(store, Indexes(store), files, elsewhere=elsewhere) as maker:
+        ends = [future.exception() for future in maker.make(groups, scheme(), (), 7, None, {})]
+    assert sorted(type(end).__name__ for end in ends) == ["InterruptedByUserError", "NoneType"]
+
+
+def test_many_looks_do_not_wait_for_each_other(store, files, elsewhere):
+    """More than there are threads, each begun before the first has ended."""
+    groups = [_group(files, wheel("x", str(number))) for number in range(1, 40)]
+    with LayerMaker(store, Indexes(store), files, elsewhere=elsewhere) as maker:
+        coming = [maker.make([group], scheme(), (), 7, None, {})[0] for group in groups]
+        assert len({future.result(60).diff_id for future in coming}) == len(groups)
