@@ -54,3 +54,20 @@ def test_quiet_shows_failures_only(capsys):
 def test_wide_signs_take_two_columns(text, columns, fitting):
     """A line that wraps could not be taken away again."""
     assert _fitting(text, columns) == fitting
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_c3_a_password_in_an_address_is_not_shown(live, capsys):
+    """Where a step begins, goes on, ends and fails."""
+    step = "ADD https://me:in-the-url@host/x?sig=in-the-query&n=1 /"
+    with Display() as display:
+        display._live = live
+        display(Event("a", "started", step=step))
+        display._draw()
+        display(Event("a", "done", step=step, seconds=1.0))
+        display(Event("a", "note", step))
+        display(Event("a", "failed", step))
+    shown = capsys.readouterr().err
+    assert "ADD https://***@host/x?sig=***&n=1 /" in shown
+    assert "in-the" not in shown
+    assert display._running == {}

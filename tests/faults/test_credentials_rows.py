@@ -327,10 +327,10 @@ def test_c4_a_mirror_is_another_registry(connect):
 BLOB = b"some bytes of a layer" * 100
 
 
-def upload(client: RegistryClient, registry: Simulator, **options: str) -> str:
+def upload(client: RegistryClient, registry: Simulator, *, sibling: str = "") -> str:
     repository = client.repository(Reference.parse(f"{registry.host}/team/app"), push=True)
     descriptor = Descriptor(LAYER_GZIP, Digest.of(BLOB), len(BLOB))
-    return upload_blob(repository, descriptor, lambda: io.BytesIO(BLOB), **options)
+    return upload_blob(repository, descriptor, lambda: io.BytesIO(BLOB), sibling=sibling)
 
 
 def elsewhere(url: str) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from hivebase.cli.output import colours, note, show
 from hivebase.layers.sandbox.output import clean_line
+from hivebase.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,7 @@ class Display:
         if event.status == "log":
             self._line(event)
             return
+        event = _without_credentials(event)
         with self._lock, self._above():
             if event.status == "started":
                 now = time.monotonic()
@@ -171,6 +173,13 @@ class _Tail:
 
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
     count: int = 0
+
+
+def _without_credentials(event: Event) -> Event:
+    """Return ``event`` as everybody may see it: a Dockerfile may have an address with a password."""
+    from hivebase.transport.secrets import redact  # noqa: PLC0415 -- loaded anyway where there is progress
+
+    return replace(event, step=redact(event.step), text=redact(event.text))
 
 
 def _fitting(text: str, columns: int) -> str:
