@@ -46,6 +46,18 @@ class Release(msgspec.Struct, frozen=True):
     reference: Reference
 
 
+class Proving(msgspec.Struct, frozen=True):
+    """An image that is in its repository, and wants proof.
+
+    Attributes:
+        new: whether its immutable tag is yet to be written; it then has no proof, or an unfinished one.
+    """
+
+    release: Release
+    repository: Repository
+    new: bool
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What may be published.
 
@@ -170,11 +182,11 @@ class Publication:
         blobs = self._push.missing()
         return len(blobs), sum(blob.size for blob in blobs)
 
-    def run(self, prove: Callable[[Release, Repository], object] | None = None) -> tuple[Outcome, ...]:
+    def run(self, prove: Callable[[Sequence[Proving]], object] | None = None) -> tuple[Outcome, ...]:
         """Publish what :meth:`check` found nothing against.
 
         Args:
-            prove: attaches proof to one image, whose manifest is there and whose new tag is not yet.
+            prove: attaches proof to images, whose manifests are there and whose new tags are not yet.
 
         Raises:
             PolicyError: another publisher was faster.
@@ -186,9 +198,13 @@ class Publication:
                 self._listener(Event(release.name, "started", step=f"push {release.reference}"))
         with reaching(str(self._images[0].reference) if self._images else ""):
             self._push.send()
-            for release in self._images:
-                if prove is not None:
-                    prove(release, self._items[release.name].repository)
+            if prove is not None:
+                prove(
+                    [
+                        Proving(release, self._items[release.name].repository, new=self.is_new(release))
+                        for release in self._images
+                    ]
+                )
             tags = {release.name: self._tags(release) for release in self._images}
             # Immutable ones first: a floating tag must never name what has no name of its own yet.
             for immutable in (True, False):
