@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hivebase.inspect.packages.inventory import Inventories
+from hivebase.inspect.packages.inventories import Inventories
 from hivebase.inspect.packages.model import (
     DebianPackage,
     Interpreter,
