@@ -29,7 +29,7 @@ VERBS = {
     "order": "Show the layers of an image in their order, and what each costs.",
     "run": "Run a command in an image.",
     "test": "Run the contract tests of images.",
-    "verify": "Show that another engine builds the same image.",
+    "verify": "Show that a published image is true, or that another engine builds the same.",
     "export": "Write an image to a file.",
     "import": "Read an image from a file.",
     "push": "Publish images of the hive.",

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import click
 
 from hivebase.build.engines import FOREIGN
-from hivebase.cli.output import emit, emit_json, note, report_error, table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hivebase.build.engines import ForeignName
-    from hivebase.inspect.comparison.against import Verdict
-
-_SHOWN = 40
 
 
-@click.command("verify", short_help="Show that another engine builds the same image.")
-@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.command(
+    "verify", short_help="Show that a published image is true, or that another engine builds the same."
+)
+@click.argument("images", nargs=-1, metavar="[REF|IMAGE]...")
+@click.option("--key", metavar="FILE", default="", help="The publisher's public key: demand its signatures.")
+@click.option(
+    "--rebuild", is_flag=True, help="Build the image once more from this hive, and compare digests."
+)
 @click.option(
     "--against",
     type=click.Choice(FOREIGN),
-    required=True,
-    help="The engine to compare with, as it is on this machine.",
+    help="Compare images of the hive with what this engine builds, as it is on this machine.",
 )
 @click.option(
     "--builder", default="", metavar="NAME", help="With --against buildx: which builder, if not that in use."
 )
-@click.option("--group", default="", help="Only the images of this group of hivebase.toml.")
-@click.option("--version", metavar="X.Y.Z", help="Version to build, instead of the one in hivebase.toml.")
+@click.option("--group", default="", help="With --against: only the images of this group of hivebase.toml.")
+@click.option("--version", metavar="X.Y.Z", help="With --against: version to build, instead of the hive's.")
 @click.option("--build-arg", "build_args", multiple=True, metavar="NAME=VALUE", help="Set a build arg.")
 @click.option(
     "--secret", "secrets", multiple=True, metavar="id=ID[,src=FILE|,env=NAME]", help="Give a secret to RUN."
@@ -41,89 +36,30 @@ _SHOWN = 40
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def command(directory: str, /, **words: Any) -> int:
-    """Build images of the hive with hivebase and with another engine, and compare them path by path.
+    """Show that published images are what their publisher says, or that another engine builds the same.
 
-    Without IMAGE all of them. Kind, mode, owner, link, attributes and content of every path are compared, which names
-    share one file, the configuration and the history. Exit code 1 tells of a difference that is not on the list of
-    allowed ones (docs/reference/equivalence.md).
+    With a REF in a registry: who signed it (--key), whether its provenance and SBOMs are about it, whether the SBOMs
+    say what is really in it, and with --rebuild whether it comes out the same when it is built again.
+
+    With --against and IMAGE (without, all of the hive): images are built with hivebase and with another engine, and
+    compared path by path: kind, mode, owner, link, attributes and content, which names share one file,
+    configuration and history.
+
+    Exit code 1 tells of anything that is not as it should be, or that differs and is not on the list of allowed
+    differences (docs/reference/equivalence.md).
     """
-    from hivebase.build.session import Options  # noqa: PLC0415 -- verbs load what they use
-    from hivebase.cli.display import Display  # noqa: PLC0415
-    from hivebase.cli.options import parse_args, parse_secrets  # noqa: PLC0415
-    from hivebase.cli.session import open_session  # noqa: PLC0415
-    from hivebase.inspect.comparison.against import compare_with  # noqa: PLC0415
+    if words["against"]:
+        if words["key"] or words["rebuild"]:
+            raise click.UsageError(
+                "--key and --rebuild are for published images, --against is for those of the hive"
+            )
+        from hivebase.cli.against import compare  # noqa: PLC0415 -- verbs load what they use
 
-    if words["builder"] and words["against"] != "buildx":
-        raise click.UsageError("--builder names a builder of buildx: --against buildx")
-    options = Options(
-        images=words["images"],
-        group=words["group"],
-        version=words["version"] or "",
-        args=parse_args(words["build_args"]),
-        secrets=parse_secrets(words["secrets"], ()),
-        compose=not words["no_compose"],
-        builder=words["builder"],
-    )
-    engine = cast("ForeignName", words["against"])
-    with (
-        Display(verbose=words["verbose"], quiet=False) as display,
-        open_session(Path(directory), options, display) as session,
-    ):
-        plans = session.prepare()
-        results = session.build(plans)
-        failed = [item.error for item in results if item.error is not None]
-        if failed:
-            for error in failed:
-                report_error(error)
-            return failed[0].exit_code
-        ours = {item.name: item.digest for item in results}
-        names = session.selected or tuple(plan.name for plan in plans)
-        verdicts = list(compare_with(session, engine, plans, ours, names))
-    _show(verdicts, as_json=words["as_json"], everything=words["verbose"])
-    return 0 if all(item.comparison.same for item in verdicts) else 1
-
-
-def _show(verdicts: Sequence[Verdict], *, as_json: bool, everything: bool) -> None:
-    if as_json:
-        emit_json({"images": [_document(item) for item in verdicts]})
-        return
-    for item in verdicts:
-        found = item.comparison
-        for difference in found.unexpected[: None if everything else _SHOWN]:
-            emit(f"{item.name}: {difference}")
-        if len(found.unexpected) > _SHOWN and not everything:
-            note(f"{item.name}: {len(found.unexpected) - _SHOWN} more; --verbose shows all")
-    rows = []
-    for item in verdicts:
-        found = item.comparison
-        allowed = sum(map(len, found.allowed.values()))
-        verdict = "same" if found.same else f"{len(found.unexpected)} differences"
-        rows.append(
-            (item.name, verdict, f"{found.paths} paths", f"{allowed} allowed differences", item.engine)
+        return compare(directory, words)
+    if not words["images"]:
+        raise click.UsageError(
+            "which image? REF of a published one, or --against ENGINE for those of the hive"
         )
-    emit(table(rows))
-    reasons: dict[str, str] = {}
-    for item in verdicts:
-        reasons |= item.comparison.reasons
-    for name, why in reasons.items():
-        count = sum(len(item.comparison.allowed.get(name, ())) for item in verdicts)
-        note(f"allowed: {name} ({count}): {why}")
+    from hivebase.cli.published import verify  # noqa: PLC0415 -- verbs load what they use
 
-
-def _document(item: Verdict) -> dict[str, object]:
-    found = item.comparison
-    return {
-        "name": item.name,
-        "engine": item.engine,
-        "same": found.same,
-        "paths": found.paths,
-        "theirs": item.theirs,
-        "differences": [
-            {"path": one.path, "aspect": one.aspect, "ours": one.ours, "theirs": one.theirs}
-            for one in found.unexpected
-        ],
-        "allowed": {
-            name: {"why": found.reasons[name], "count": len(items), "paths": [one.path for one in items]}
-            for name, items in found.allowed.items()
-        },
-    }
+    return verify(directory, words)

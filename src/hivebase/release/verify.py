@@ -52,11 +52,13 @@ class Verified(msgspec.Struct, frozen=True):
         digest: of the image.
         checks: signature, provenance and SBOM.
         provenance: the statement that counts, if there is one; proven if its check is.
+        sbom: the same.
     """
 
     digest: str
     checks: tuple[Check, ...]
     provenance: Statement | None = None
+    sbom: Statement | None = None
 
     @property
     def findings(self) -> tuple[Check, ...]:
@@ -81,7 +83,7 @@ def verify(repository: Repository, digest: Digest, key: PublicKey | None = None)
     found = look(repository, digest)
     statements = [*_signed(found, digest, key), *_unsigned(found, digest, key)]
     provenance, answer = _about("provenance", (PROVENANCE,), statements)
-    _, sbom = _about("sbom", (CYCLONEDX, SPDX), statements)
+    bill, sbom = _about("sbom", (CYCLONEDX, SPDX), statements)
     if sbom.state == "missing" and found.sboms:
         sbom = _lying(found, key, sbom)
     checks: tuple[Check, ...] = (_signature(found, digest, key, statements), answer, sbom)
@@ -92,7 +94,7 @@ def verify(repository: Repository, digest: Digest, key: PublicKey | None = None)
             else msgspec.structs.replace(check, reasons=_few([*check.reasons, *found.broken]))
             for check in checks
         )
-    return Verified(str(digest), checks, provenance)
+    return Verified(str(digest), checks, provenance, bill)
 
 
 class _Said(msgspec.Struct, frozen=True):
