@@ -110,7 +110,7 @@ def _rebuilt(directory: Path, store: Store, reference: Reference, image: Image, 
     epoch = int(datetime.fromisoformat(image.config.created).timestamp())
     with tempfile.TemporaryDirectory(prefix="rebuild-", dir=store.state / "work") as place:
         fresh = Opened.open(Path(place) / "store")
-        options = Options(images=(name,), version=version, epoch=epoch)
+        options = Options(images=(name,), version=version, epoch=epoch, shared_cache=False)
         with open_session(directory, options, listener, fresh) as session:
             made = rebuild(session, store, name)
             if made.digest == image.descriptor.digest:
