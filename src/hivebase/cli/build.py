@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 )
 @click.option("--no-compose", is_flag=True, help="Run all installations of Python packages; compose none.")
 @click.option("--allow-insecure", is_flag=True, help="Let RUN --security=insecure run.")
+@click.option("--no-shared-cache", is_flag=True, help="Do without the shared cache of hivebase.toml.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be built.")
 @click.option("-v", "--verbose", is_flag=True, help="Show all that the steps print.")
 @click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
@@ -81,6 +82,7 @@ def command(directory: str, /, **words: Any) -> int:
         compose=not words["no_compose"],
         engine=cast("EngineName", words["engine"]),
         builder=words["builder"],
+        shared_cache=not words["no_shared_cache"],
     )
     _second_interrupt_kills()
     with (
