@@ -238,6 +238,8 @@ def test_a_build_without_work_asks_nobody(fleet):
     assert notes(built(one, "base")[2]) == []
     shutil.rmtree(one.store / ".hivebase/records/image")
     assert notes(built(one, "base")[2]) == []
+    _, done, said = built(one, "child", "--no-shared-cache")
+    assert (len(done), notes(said)) == (1, [])
 
 
 @pytest.mark.parametrize(
