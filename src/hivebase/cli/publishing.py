@@ -34,6 +34,7 @@ class Place(msgspec.Struct, frozen=True):
         images: name in the hive and reference in the store, parents before children.
         prepare: makes what the registry needs before anything is sent.
         keeps: tells of a repository and a tag whether the registry lets nobody move it.
+        missing: repositories that `prepare` would make.
     """
 
     workspace: Workspace
@@ -45,6 +46,7 @@ class Place(msgspec.Struct, frozen=True):
     images: tuple[tuple[str, str], ...]
     prepare: Callable[[], object]
     keeps: Callable[[str, str], bool]
+    missing: tuple[str, ...] = ()
 
     @staticmethod
     def repository(ref: str) -> str:
@@ -140,8 +142,9 @@ def open_place(directory: Path, words: Mapping[str, Any], listener: Listener) ->
     def keeps(repository: str, tag: str) -> bool:
         return ready is not None and ready.keeps(repository, tag)
 
+    missing = ready.missing if ready is not None else ()
     with open_client(directory, listener, ready) as client, store.lease():
-        yield Place(workspace, hive, store, client, profile, target, images, prepare, keeps)
+        yield Place(workspace, hive, store, client, profile, target, images, prepare, keeps, missing)
 
 
 def _make(ready: EcrTarget, target: Target, listener: Listener) -> None:

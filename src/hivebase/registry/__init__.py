@@ -17,6 +17,7 @@
 `upload`           one blob into one repository
 `manifests`        manifests and tags into one repository
 `push`             images into one registry
+`probe`            whether one repository can be written to
 `traits`           what single registries do otherwise
 `pace`             not asking more often than a server allows
 `ecr`              Amazon ECR: repositories and tokens

@@ -7,12 +7,11 @@ the table takes boto3's own error class; what needs no server is provoked for re
 from __future__ import annotations
 
 import socket
-import ssl
-import threading
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from tests.registry.ecr.conftest import HOST, SECRET
+from tests.registry_simulator import Simulator
 from tests.servers import Authority, free_port
 
 from hivebase.errors import HivebaseError, SystemFaultError, UsageError
@@ -157,29 +156,13 @@ def test_a_region_that_there_is_not(aws_environment):
 def test_a_certificate_that_is_not_to_be_trusted(aws_environment, tmp_path):
     """As behind a proxy that opens TLS: the variable that helps is named, and helps."""
     issued = Authority(tmp_path)
-    pair = issued.issue("localhost")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair.pair)
     aws_environment.setattr("hivebase.registry.ecr.control._ATTEMPTS", 1)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            for _ in range(2):
-                raw, _ = server.accept()
-                try:
-                    with context.wrap_socket(raw, server_side=True) as spoken:
-                        spoken.recv(65536)
-                        spoken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-                except OSError:
-                    raw.close()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        aws_environment.setenv("AWS_ENDPOINT_URL", f"https://localhost:{server.getsockname()[1]}")
+    with Simulator(tls=issued.issue("127.0.0.1").pair) as server:
+        server.files["/"] = b"{}"
+        aws_environment.setenv("AWS_ENDPOINT_URL", server.url)
         error = asked()
         assert isinstance(error, NoAnswerError)
         assert error.cause == "certificate"
         assert "SSL_CERT_FILE" in error.hint
         aws_environment.setenv("SSL_CERT_FILE", str(issued.ca))
         assert "did not answer with a token" in str(asked())
-        thread.join(10)
