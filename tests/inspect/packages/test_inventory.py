@@ -387,6 +387,7 @@ _OSI = "Classifier: License :: OSI Approved"
             [f"{_OSI} :: MIT License", f"{_OSI} :: ISC License (ISCL)"],
             Licence("", ("MIT License", "ISC License (ISCL)")),
         ),
+        (["Classifier: License :: \ue000"], Licence()),
         ([], Licence()),
     ],
 )

@@ -87,8 +87,8 @@ def licence_of(fields: Fields) -> Licence:
     # Of several nobody says whether all of them hold, or one may be chosen.
     if len(classifiers) == 1 and classifiers[0] in _CLASSIFIERS:
         return Licence(_CLASSIFIERS[classifiers[0]])
-    names = [line(item, _LONGEST) for item in (said, free, *classifiers) if item]
-    return Licence("", tuple(dict.fromkeys(names))[:_MOST_NAMES])
+    names = dict.fromkeys(line(item, _LONGEST) for item in (said, free, *classifiers))
+    return Licence("", tuple(filter(None, names))[:_MOST_NAMES])
 
 
 @lru_cache(maxsize=4096)
