@@ -102,7 +102,7 @@ def publish(
         descriptor: of the manifest.
         parents: digest by reference, of the images of the hive that it was made from.
     """
-    record = _ImageRecord(str(plan.key), descriptor, dict(parents), dict(plan.inputs))
+    record = ImageRecord(str(plan.key), descriptor, dict(parents), dict(plan.inputs))
     name = Digest.of(ref.encode())
     # Two builds of one image may end at once: the name and the record must be of the same one.
     with store.lock(f"publish-{name.hex}"):
@@ -134,21 +134,27 @@ def previous_inputs(store: Store, ref: str) -> Mapping[str, str] | None:
     return record.inputs if record is not None else None
 
 
-def _record(store: Store, ref: str) -> _ImageRecord | None:
+def made_from(store: Store, ref: str, digest: str) -> ImageRecord | None:
+    """Return what the image ``digest`` was made from, as remembered under ``ref``, or None."""
+    record = _record(store, ref)
+    return record if record is not None and record.descriptor.digest == digest else None
+
+
+def _record(store: Store, ref: str) -> ImageRecord | None:
     try:
-        return msgspec.convert(store.record(IMAGES, Digest.of(ref.encode())), _ImageRecord)
+        return msgspec.convert(store.record(IMAGES, Digest.of(ref.encode())), ImageRecord)
     except msgspec.ValidationError:
         return None
 
 
-class _ImageRecord(msgspec.Struct, frozen=True):
+class ImageRecord(msgspec.Struct, frozen=True):
     """What is remembered of the last build of one reference.
 
     Attributes:
         key: of the plan.
         descriptor: of the manifest.
         parents: digest by reference, of the images of the hive that it was made from.
-        inputs: what the next plan is compared with.
+        inputs: what the next plan is compared with (see :mod:`hivebase.plan.inputs`).
     """
 
     key: str

@@ -9,7 +9,8 @@ Keys of the record::
     base:REF             digest of an external image
     lock                 digest of the lock without its base pins
     file:PATH            short digest of a context file and its mode
-    files                digest of all context files, the ones beyond the limit included
+    files                digest of all context files, the ones beyond the limit included; whole, since it is told
+                         to others (hivebase.release.provenance)
     created              the instant of the image
 """
 
@@ -48,7 +49,7 @@ def record(  # noqa: PLR0913 -- the kinds of things that an image is made from
         "dockerfile": fingerprint(document.text, target, platform).short,
         "lock": lock.short,
         "created": str(created),
-        "files": fingerprint(evaluation.files).short,
+        "files": fingerprint(evaluation.files).hex,
     }
     for name, value in evaluation.args.items():
         result[f"arg:{name}"] = fingerprint(value).short if looks_secret(name) else value
