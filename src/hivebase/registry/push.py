@@ -134,6 +134,12 @@ class Push:
         """
         self.survey()
         missing = [item for item in self.items if not self.there(item)]
+        # Where only what a manifest names can be mounted, a parent must be there whole before its children.
+        apart = any(not item.repository.mounts_unnamed for item in missing)
+        for batch in [[item] for item in missing] if apart else [missing]:
+            self._send(batch)
+
+    def _send(self, missing: Sequence[Item]) -> None:
         chains = self._chains(missing)
         # Heavy ones first: whoever has nothing else to do at the end waits for the last one. Configs go after all
         # layers, for they are what makes layers an image.

@@ -53,6 +53,11 @@ class Repository:
         """Whether the registry takes a blob in several pieces."""
         return self._endpoint.traits.chunks
 
+    @property
+    def mounts_unnamed(self) -> bool:
+        """Whether a blob can be mounted from here before a manifest names it."""
+        return self._endpoint.traits.mounts_unnamed
+
     def pace_manifest(self) -> None:
         """Wait until the registry may be sent another manifest."""
         if self._endpoint.manifests is not None:

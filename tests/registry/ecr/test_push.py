@@ -7,6 +7,7 @@ docker-registry does not know which tags are immutable in ECR, so that here our 
 
 from __future__ import annotations
 
+import re
 import secrets
 
 import pytest
@@ -155,3 +156,20 @@ def test_no_secret_is_shown(hive, account, registry, tmp_path):
     for done in runs:
         for secret in (key, token, PASSWORD):
             assert secret not in done.stdout + done.stderr
+
+
+def test_a_parent_is_there_whole_before_its_children(hive, registry, tmp_path):
+    """ECR mounts only what an image names: manifest of the parent first, then the child's mounts, and tags last."""
+    hive.run("push", "--to", "ecr", "--no-proof")
+    (log,) = tmp_path.glob("registry-*/log")
+    asked = re.findall(r'"((?:POST|PUT) /v2/\S+) HTTP', log.read_text())
+    parent = next(
+        i for i, line in enumerate(asked) if line.startswith("PUT /v2/production/low/manifests/sha256:")
+    )
+    mounts = [i for i, line in enumerate(asked) if "from=production%2Flow" in line]
+    child = next(
+        i for i, line in enumerate(asked) if line.startswith("PUT /v2/production/high/manifests/sha256:")
+    )
+    assert len(mounts) == 2
+    assert parent < mounts[0] < mounts[1] < child
+    assert [line.rpartition("/")[2] for line in asked[child + 1 :]] == ["1.0.0", "1.0.0"]
