@@ -7,6 +7,7 @@ import re
 import pytest
 
 from hivebase import errors
+from hivebase.transport import Secret
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,16 @@ def test_an_unforeseen_exception_is_told_with_its_place() -> None:
     assert re.search(r"^base: hivebase made a mistake", str(told))
     assert re.search(r"because of KeyError in test_errors\.py:\d+: 'layer'$", str(told), re.MULTILINE)
     assert "HIVEBASE_TRACEBACK=1" in told.hint
+
+
+def test_c3_an_error_is_without_credentials_from_the_start() -> None:
+    """Not only where it is printed: what others sent back is taken out when the error is made."""
+    Secret("open-sesame-1234")
+    parts = {name: f"{name} open-sesame-1234 https://me:pw@host/?sig=1" for name in ("where", "why", "hint")}
+    error = errors.SystemFaultError("what open-sesame-1234", **parts)
+    assert vars(error) == {"what": "what ***"} | {
+        name: f"{name} *** https://***@host/?sig=***" for name in parts
+    }
+    assert "sesame" not in f"{error}{error.args}{error!r}"
+    shown = errors.DockerfileError("x", path="Dockerfile", line=1, source_line="RUN open-sesame-1234")
+    assert shown.source_line == "RUN ***"

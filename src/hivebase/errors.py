@@ -16,11 +16,18 @@
 
 A message has four parts, of which only the first is required: *what* failed, *where* (a file, an image, a
 step), *why*, and the *hint*: what to do next. The library raises; only the command line prints.
+
+Parts of a message are often what others sent, and they may send back a credential. So every part passes through
+``HivebaseError.mask`` when the error is made, which `hivebase.transport.secrets` sets.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TRACEBACK = "HIVEBASE_TRACEBACK"
 """Environment variable: ``1`` prints where an :class:`InternalError` came from."""
@@ -31,13 +38,11 @@ class HivebaseError(Exception):
 
     exit_code = 1
     code = "error"
+    mask: ClassVar[Callable[[str], str]] = str
 
     def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.why = why
-        self.hint = hint
+        self.what, self.where, self.why, self.hint = map(HivebaseError.mask, (what, where, why, hint))
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
@@ -119,7 +124,7 @@ class DockerfileError(UsageError):
         self.path = path
         self.line = line
         self.column = column
-        self.source_line = source_line
+        self.source_line = HivebaseError.mask(source_line)
 
     def __str__(self) -> str:
         head, *rest = super().__str__().split("\n")

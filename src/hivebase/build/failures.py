@@ -7,22 +7,12 @@ from hivebase.fs import system_fault
 
 
 def told(error: BaseException, *, where: str = "") -> HivebaseError:
-    """Return the error to tell of ``error``, without credentials, should one have got into it.
+    """Return the error to tell of ``error``.
 
     Args:
         error: anything that was raised.
         where: what it concerns, if the error does not say so itself: an image, a file.
     """
-    from hivebase.transport.secrets import redact  # noqa: PLC0415 -- only where something failed
-
-    made = _kind(error, where)
-    for part in ("what", "where", "why", "hint", "source_line"):
-        if text := getattr(made, part, ""):
-            setattr(made, part, redact(text))
-    return made
-
-
-def _kind(error: BaseException, where: str) -> HivebaseError:
     match error:
         case HivebaseError():
             return error

@@ -47,6 +47,7 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
         )
     if data.startswith(b"\xef\xbb\xbf"):
         raise _bad(what, "it starts with a byte order mark")
+    problem = ""
     try:
         document = json.loads(
             data.decode(),
@@ -56,11 +57,14 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
             parse_float=_float,
         )
     except UnicodeDecodeError as error:
-        raise _bad(what, f"it is not UTF-8 at byte {error.start}") from error
-    except RecursionError as error:
-        raise _bad(what, f"it is nested deeper than {MAX_DEPTH} levels") from error
+        problem = f"it is not UTF-8 at byte {error.start}"
+    except RecursionError:
+        problem = f"it is nested deeper than {MAX_DEPTH} levels"
     except ValueError as error:
-        raise _bad(what, str(error)) from error
+        problem = str(error)
+    if problem:
+        # Not from within: those errors carry the whole document, which may be a token, or a file of passwords.
+        raise _bad(what, problem)
     # What is not escaped came through the decoding of UTF-8, which knows no half pairs.
     _refuse_deep(document, what)
     if b"\\u" in data:

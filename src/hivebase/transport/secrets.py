@@ -2,8 +2,8 @@
 
 Two nets. A credential travels as a `Secret`, whose ``repr`` and ``str`` are ``***``. And `redact` removes
 from a text each value that any `Secret` of this process ever held, user information in URLs, and every query
-parameter that is not on an allow-list (a presigned URL is a credential). Messages pass through `redact` where
-they are made; whoever prints may apply it again.
+parameter that is not on an allow-list (a presigned URL is a credential). Errors pass through `redact` when they are
+made; whoever prints something else applies it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import re
 import threading
 from typing import NoReturn, Self
 from urllib.parse import quote
+
+from hivebase.errors import HivebaseError
 
 MASK = "***"
 
@@ -100,3 +102,6 @@ def redact(text: str) -> str:
 
 def _shown(match: re.Match[str]) -> str:
     return match[0] if match["name"].lower() in _SHOWN_PARAMETERS else f"{match['name']}={MASK}"
+
+
+HivebaseError.mask = redact
