@@ -25,6 +25,7 @@ from tests.registry_simulator import Reply, Simulator, changed, cut, endless, ho
 from tests.upload_simulator import PushSimulator
 
 from hivebase import cli
+from hivebase.cli import output
 from hivebase.fs import UNSAFE_NO_SYNC
 from hivebase.registry.auth import Authorizer
 
@@ -172,7 +173,7 @@ class Stage:
         }.items():
             patch.setenv(name, value)
         patch.setattr("hivebase.transport.http.SystemClock", lambda _cancel: self._clock)
-        report = cli.report_error
+        report = output.report_error
 
         def reported(error: HivebaseError) -> None:
             self._texts += described(error)
@@ -244,12 +245,14 @@ class Stage:
 
 def described(error: BaseException) -> list[str]:
     """Return all that can be printed of an error, and of those that it was made from."""
-    texts, pending, seen = [], [error], set()
+    texts: list[str] = []
+    pending: list[BaseException | None] = [error]
+    seen: list[BaseException | None] = [None]
     while pending:
         one = pending.pop()
-        if one is None or id(one) in seen:
+        if one is None or one in seen:
             continue
-        seen.add(id(one))
+        seen.append(one)
         texts += [str(one), repr(one), repr(one.args), repr(vars(one)), *traceback.format_exception(one)]
         pending += [one.__cause__, one.__context__]
     return texts
