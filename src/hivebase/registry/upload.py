@@ -224,9 +224,9 @@ class _Upload:
             return
         hint = ""
         if answer.status == _TOO_LONG:
-            shorter = min(self._chunk, self._descriptor.size) // 4
-            if self._repository.chunks and shorter >= _SHORTEST_CHUNK:
-                self._chunk = shorter
+            longest = min(self._chunk, self._descriptor.size)
+            if self._repository.chunks and longest > _SHORTEST_CHUNK:
+                self._chunk = max(longest // 4, _SHORTEST_CHUNK)
                 self._restart("takes no requests that long", answer)
             hint = "the registry, or a proxy before it, bounds the size of a request too narrowly"
         raise SystemFaultError(f"{self._what} was not taken", why=reason(answer), hint=hint)
