@@ -204,3 +204,61 @@ def test_profiles_say_where(hive, host):
     hive.run("push", "low", "--no-proof")
     assert exists(host, "team/low:1.0.0")
     assert "default" in hive.run("push", "--to", "defualt", code=2).stderr
+
+
+def keys(tmp_path):
+    """Return files with a private key and its public one."""
+    private, public = tmp_path / "key.pem", tmp_path / "key.pub"
+    generate = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(private)]
+    subprocess.run(generate, check=True, capture_output=True, timeout=30)
+    derive = ["openssl", "ec", "-in", str(private), "-pubout", "-out", str(public)]
+    subprocess.run(derive, check=True, capture_output=True, timeout=30)
+    return private, public
+
+
+def states(document):
+    return {check["subject"]: check["state"] for check in document["images"][0]["checks"]}
+
+
+def test_what_is_pushed_is_proven(hive, host, tmp_path):
+    """Signature, provenance and SBOM of the key; true to the content; and built again, the same digest."""
+    private, public = keys(tmp_path)
+    hive.run("push", "--to", f"{host}/team", "--key", str(private))
+    ref = f"{host}/team/high:1.0.0"
+    shown = states(hive.json("verify", ref, "--key", str(public), "--rebuild"))
+    proven = dict.fromkeys(("signature", "provenance", "sbom"), "proven")
+    assert shown == {**proven, "content": "true", "rebuild": "same"}
+    (tmp_path / "other").mkdir()
+    _, stranger = keys(tmp_path / "other")
+    shown = states(hive.json("verify", ref, "--key", str(stranger), code=1))
+    assert set(shown.values()) == {"missing"}
+    hive.write({"low/file": "changed"})
+    again = hive.json("verify", ref, "--key", str(public), "--rebuild", code=1)
+    assert states(again)["rebuild"] == "other"
+    assert again["images"][0]["checks"][-1]["reasons"] == ["layer 2 differs first: COPY file /low # buildkit"]
+
+
+def test_a_signature_can_follow(hive, host, tmp_path):
+    """Published without a key, everything is there and unproven; pushed again with one, it is signed."""
+    private, public = keys(tmp_path)
+    ref = f"{host}/team/low:1.0.0"
+    hive.run("push", "low", "--to", f"{host}/team")
+    shown = states(hive.json("verify", ref))
+    assert shown == {"signature": "missing", "provenance": "unproven", "sbom": "unproven", "content": "true"}
+    hive.run("verify", ref, "--key", str(public), code=1)
+    done = hive.json("push", "low", "--to", f"{host}/team", "--key", str(private))
+    assert (done["images"][0]["status"], done["blobs"]["sent"]) == ("present", 0)
+    hive.run("verify", ref, "--key", str(public))
+    copied = hive.json("copy", ref, f"{host}/prod/low")
+    assert copied["proofs"] > 3
+    hive.run("verify", f"{host}/prod/low:1.0.0", "--key", str(public))
+
+
+def test_a_key_that_cannot_be_used_is_told_first(hive, host, tmp_path):
+    """Before anything is sent, and without a word of what is in the file."""
+    (tmp_path / "no.pem").write_text(
+        "-----BEGIN PRIVATE KEY-----\nbm90aGluZyBhdCBhbGw=\n-----END PRIVATE KEY-----\n"
+    )
+    done = hive.run("push", "--to", f"{host}/team", "--key", str(tmp_path / "no.pem"), code=2)
+    assert "bm90aGluZ" not in done.stderr
+    assert not exists(host, "team/low:1.0.0")

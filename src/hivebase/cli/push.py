@@ -14,7 +14,10 @@ from hivebase.cli.output import emit, emit_json, human_size, note, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hivebase.cli.publishing import Place
+    from hivebase.progress import Listener
     from hivebase.registry.push import Sent
+    from hivebase.release.proving import Prover
     from hivebase.release.publish import Outcome
 
 
@@ -69,12 +72,13 @@ def command(directory: str, /, **words: Any) -> None:
             Rules(words["floating"] or place.profile.floating, words["allow_stand_ins"], place.keeps),
             display,
         )
+        prover = _prover(place, words, display)
         publication.check()
         if words["dry_run"]:
             outcomes, (blobs, size) = publication.preview(), publication.missing()
         else:
             place.prepare()
-            outcomes = publication.run()
+            outcomes = publication.run(prover)
     if words["dry_run"]:
         _show(outcomes, as_json=words["as_json"], verb="would push", more={"blobs": blobs, "bytes": size})
         note(f"would send {blobs} blobs, {human_size(size)}")
@@ -87,6 +91,24 @@ def command(directory: str, /, **words: Any) -> None:
             f"{sent.blobs['mounted']} mounted, {sent.manifests} manifests, {sent.tags} tags, "
             f"in {time.monotonic() - began:.1f} s"
         )
+
+
+def _prover(place: Place, words: dict[str, Any], listener: Listener) -> Prover | None:
+    """Return what proves; a key that cannot be used is told before anything is sent.
+
+    Raises:
+        UsageError: the key is none, or its password is wrong.
+    """
+    if words["no_proof"]:
+        return None
+    from hivebase.release.proving import Prover  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.release.signing.keys import PrivateKey  # noqa: PLC0415
+
+    path = Path(words["key"]) if words["key"] else None
+    if path is None and place.profile.key:
+        path = place.workspace.root / place.profile.key
+    key = PrivateKey.load(path) if path is not None else None
+    return Prover(place.store, place.workspace, key, listener)
 
 
 def _show(outcomes: Sequence[Outcome], *, as_json: bool, verb: str, more: dict[str, object]) -> None:
