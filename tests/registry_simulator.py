@@ -65,7 +65,7 @@ class Reply:
 
 def status(code: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
     """Answer with this instead of doing what was asked."""
-    return _instead(lambda handler, _reply: handler.send(Reply(code, headers or {}, body)))
+    return instead(lambda handler, _reply: handler.send(Reply(code, headers or {}, body)))
 
 
 def redirect(url: str, code: int = 307) -> Any:
@@ -75,10 +75,10 @@ def redirect(url: str, code: int = 307) -> Any:
 
 def reset() -> Any:
     """Close the connection without a word, and do nothing."""
-    return _instead(lambda handler, _reply: handler.slam())
+    return instead(lambda handler, _reply: handler.slam())
 
 
-def _instead(fault: Any) -> Any:
+def instead(fault: Any) -> Any:
     """Mark a fault for which the request is not carried out."""
     fault.instead = True
     return fault

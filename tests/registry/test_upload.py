@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 from tests.registry.pushing import Memory, target
-from tests.registry_simulator import Simulator, changed, honest, reset, status
+from tests.registry_simulator import Simulator, changed, honest, instead, reset, status
 from tests.upload_simulator import PushSimulator, lost, torn
 
 from hivebase.digest import Digest
@@ -445,8 +445,7 @@ def test_r5_an_upload_that_expired_is_begun_anew(registry, connect, memory, code
             registry.sessions.clear()
             handler.send(registry.reply(registry.requests[-1]))
 
-        fault = expire
-        fault.instead = True
+        fault = instead(expire)
     else:
         fault = status(416, {"Range": "0-12"})
     registry.fault(request_, fault)
@@ -647,9 +646,8 @@ def test_r24_a_token_that_expires_on_the_way_is_renewed_and_the_body_sent_again(
                 scopes.clear()
             handler.send(registry.reply(registry.requests[-1]))
 
-        forget.instead = True
         for _ in range(4):
-            registry.fault("(PATCH|PUT) ", forget, honest())
+            registry.fault("(PATCH|PUT) ", instead(forget), honest())
         auths = {registry.host: {"username": "me", "password": "my-password"}}
         with connect(auths=auths, limits=CHUNKS) as client:
             assert upload(client, registry, memory, blob) == "sent"
