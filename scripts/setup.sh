@@ -15,8 +15,8 @@ die() {
 # The programs that each Debian package brings, so that a program from anywhere else is good enough too.
 BUILD_PACKAGES=(ca-certificates debian-archive-keyring git mmdebstrap runc)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(apache2-utils buildah busybox-static crun docker-registry docker.io faketime gcc libc6-dev openssl
-    procps shellcheck skopeo strace umoci xz-utils)
+TEST_PACKAGES=(apache2-utils buildah busybox-static containerd crun docker-registry docker.io faketime gcc libc6-dev
+    openssl podman procps shellcheck skopeo strace umoci xz-utils)
 # shellcheck disable=SC2034
 BENCH_PACKAGES=(buildah docker-registry e2fsprogs mmdebstrap mount skopeo util-linux)
 

@@ -6,6 +6,7 @@ They need ``docker-registry``, ``apache2-utils`` (htpasswd), ``openssl``, ``skop
     authority = Authority(tmp_path)
     with docker_registry(tmp_path, tls=authority.issue("localhost"), user=("me", "secret")) as host: ...
     with dockerd(tmp_path) as socket: ...       # needs root
+    with containerd(tmp_path) as socket: ...    # needs root
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ PACKAGES = {
     "openssl": "openssl",
     "skopeo": "skopeo",
     "dockerd": "docker.io",
+    "containerd": "containerd",
+    "podman": "podman",
     "umoci": "umoci",
     "buildah": "buildah",
 }
@@ -159,6 +162,27 @@ def dockerd(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
+def containerd(directory: Path) -> Iterator[str]:
+    """Run a containerd of its own; yield its socket, for ``CONTAINERD_ADDRESS``."""
+    need("containerd")
+    if os.geteuid() != 0:
+        pytest.skip("needs root: containerd mounts file systems")
+    data = directory / "containerd"
+    data.mkdir()
+    with tempfile.TemporaryDirectory(prefix="containerd-", ignore_cleanup_errors=True) as home:
+        # Neither Kubernetes nor /opt take part.
+        disabled = '["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]'
+        configuration = Path(home) / "config.toml"
+        configuration.write_text(
+            f'version = 2\nroot = "{data}/root"\nstate = "{home}/state"\ndisabled_plugins = {disabled}\n'
+            f'[grpc]\naddress = "{home}/sock"\n'
+        )
+        command = ["containerd", "--config", str(configuration)]
+        with _running(command, data / "log", lambda: _containerd_answers(f"{home}/sock")):
+            yield f"{home}/sock"
+
+
+@contextmanager
 def _running(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
@@ -195,3 +219,10 @@ def _docker_answers(address: str) -> bool:
             return b"200 OK" in probe.recv(4096)
         except OSError:
             return False
+
+
+def _containerd_answers(address: str) -> bool:
+    if not Path(address).exists():
+        return False
+    asked = ["ctr", "--address", address, "version"]
+    return subprocess.run(asked, capture_output=True, check=False, timeout=30).returncode == 0

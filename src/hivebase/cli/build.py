@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from hivebase.build.engines import FOREIGN
+from hivebase.cli.interrupts import second_interrupt_kills
 from hivebase.cli.output import emit, emit_json, note, report_error, table
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def command(directory: str, /, **words: Any) -> int:
         builder=words["builder"],
         shared_cache=not words["no_shared_cache"],
     )
-    _second_interrupt_kills()
+    second_interrupt_kills()
     with (
         Display(verbose=words["verbose"], quiet=words["quiet"]) as display,
         open_session(Path(directory), options, display) as session,
@@ -105,18 +105,6 @@ def _build(session: Session, plans: Sequence[ImagePlan], jobs: int) -> tuple[Ima
         for warning in item.warnings:
             note(f"warning: {warning}")
     return session.build(plans, jobs)
-
-
-def _second_interrupt_kills() -> None:
-    """Make the first Ctrl-C or SIGTERM stop the build in order, and the second one end it at once."""
-
-    def first(_number: int, _frame: object) -> None:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, first)
 
 
 def _summarise(results: Sequence[ImageResult], *, as_json: bool, quiet: bool) -> None:

@@ -38,6 +38,7 @@ def command(directory: str, image: str, runtime: str, namespace: str, latest: bo
     from hivebase.build.load import load  # noqa: PLC0415 -- verbs load what they use
     from hivebase.build.lookup import find_image  # noqa: PLC0415
     from hivebase.cli.display import Display  # noqa: PLC0415
+    from hivebase.cli.interrupts import second_interrupt_kills  # noqa: PLC0415
     from hivebase.errors import PolicyError  # noqa: PLC0415
     from hivebase.oci.store import Store  # noqa: PLC0415
 
@@ -51,6 +52,7 @@ def command(directory: str, image: str, runtime: str, namespace: str, latest: bo
             why="CI is set",
             hint="leave --latest out and use the version",
         )
+    second_interrupt_kills()
     store = Store.open()
     with store.lease(), Display() as display:
         ref, found = find_image(store, image, directory)

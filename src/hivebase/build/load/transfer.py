@@ -85,7 +85,7 @@ def transfer(target: Target, image: Image, refs: Sequence[str], listener: Listen
             raise
         # What it had a moment ago may have been removed, or is there in another form.
         refused = error.why or error.what
-        text = f"{target.title} refused it without the layers that it seemed to have; sending all: {refused}"
+        text = f"sending all layers, as {target.title} refused a part: {refused}"
         listener(Event(refs[0], "note", text))
         sizes = _attempt(target, image, refs, frozenset(), listener)
     listener(Event(refs[0], "done", step=step, seconds=time.monotonic() - since))
