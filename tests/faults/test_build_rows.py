@@ -12,9 +12,10 @@ ROWS = {
     "d": range(1, 18),
     # Not 11: it is about user namespaces, which no step runs in.
     "x": (*range(1, 11), *range(12, 15)),
+    "c": range(1, 8),
     "p": range(1, 3),
 }
-"""By the letter of each family: store, build, Dockerfile and context, sandbox, proof."""
+"""By the letter of each family: store, build, Dockerfile and context, sandbox, credentials, proof."""
 
 
 def test_every_row_has_a_test():
