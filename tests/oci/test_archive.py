@@ -17,7 +17,7 @@ from tests.oci.images import layer_tar, put_image, put_layer
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, SystemFaultError
 from hivebase.fs import remove_tree
-from hivebase.oci.archive import export_docker, export_oci, write_docker
+from hivebase.oci.archive import export_docker, export_oci, oci_name, write_docker, write_oci
 from hivebase.oci.model import ImageConfig, RootFS
 from hivebase.tar import Reader
 
@@ -58,6 +58,43 @@ def test_a_docker_archive_has_plain_layers(store, image, tmp_path) -> None:
     assert [members[name] for name in manifest["Layers"]] == [ONE, TWO, ONE]
     assert Digest.of(members[manifest["Config"]]) == image.manifest.config.digest
     assert len(members) == 3
+
+
+def _written(write, *arguments, **options) -> dict[str, bytes]:
+    stream = io.BytesIO()
+    write(*arguments, stream, **options)
+    stream.seek(0)
+    return {entry.name: body.read() for entry, body in Reader(stream) if entry.kind == "file"}
+
+
+def test_an_oci_archive_without_a_layer_names_it_all_the_same(store, image) -> None:
+    """Its blob alone is left out; whoever reads must have it. Those written are told with their sizes."""
+    one, two, _ = image.manifest.layers
+    told = {}
+    whole = _written(write_oci, store, image, [oci_name(NAME)])
+    part = _written(write_oci, store, image, [oci_name(NAME)], without={one.digest}, told=told.setdefault)
+    assert whole.keys() - part.keys() == {f"blobs/sha256/{Digest.parse(one.digest).hex}"}
+    assert part.items() <= whole.items()
+    assert told == {two.digest: two.size}
+
+
+def test_a_docker_archive_without_a_layer_names_it_all_the_same(store, image) -> None:
+    """Its file alone is left out, in all its places."""
+    told = {}
+    whole = _written(write_docker, store, image, [NAME])
+    part = _written(write_docker, store, image, [NAME], without={Digest.of(ONE)}, told=told.setdefault)
+    assert whole.keys() - part.keys() == {f"{Digest.of(ONE).hex}.tar"}
+    assert part.items() <= whole.items()
+    assert told == {Digest.of(TWO): len(TWO)}
+
+
+def test_an_oci_archive_has_as_many_names_as_wanted(store, image) -> None:
+    """One entry in the index for each, with nothing but its annotations."""
+    names = [oci_name("team/app:1.0"), {"org.opencontainers.image.ref.name": "localhost/x:2"}]
+    index = json.loads(_written(write_oci, store, image, names)["index.json"])
+    assert {entry["digest"] for entry in index["manifests"]} == {image.descriptor.digest}
+    assert [entry["annotations"] for entry in index["manifests"]] == names
+    assert names[0]["io.containerd.image.name"] == "docker.io/team/app:1.0"
 
 
 @pytest.mark.parametrize("export", EXPORTS)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from hivebase.build.engines.commands import Command
-from hivebase.errors import BuildError, InterruptedByUserError, SystemFaultError
+from hivebase.errors import BuildError, CorruptContentError, InterruptedByUserError, SystemFaultError
 
 
 @pytest.fixture
@@ -49,6 +49,40 @@ def test_a_cancelled_build_ends_what_is_running(shell):
     threading.Timer(0.3, shell.cancel.set).start()
     with pytest.raises(InterruptedByUserError):
         shell.run("exec sleep 60")
+
+
+def test_a_program_is_fed(shell):
+    """More than a pipe holds, and then its end."""
+    told: list[str] = []
+    shell.run("wc -c", told=told.append, feed=lambda pipe: pipe.write(bytes(1_000_000)))
+    assert told == ["1000000"]
+
+
+def test_a_program_that_has_read_enough_says_itself_how_it_went(shell):
+    """That its pipe is closed is no failure of ours."""
+    shell.run("head -c 1 >/dev/null", feed=lambda pipe: pipe.write(bytes(1_000_000)))
+    with pytest.raises(BuildError, match="failed") as caught:
+        shell.run("echo full >&2; exit 1", feed=lambda pipe: pipe.write(bytes(1_000_000)))
+    assert caught.value.why == "full"
+
+
+def test_what_cannot_be_fed_ends_the_program(shell, tmp_path):
+    """Before it sees an end, and could take the part for the whole."""
+
+    def feed(pipe):
+        pipe.write(b"part")
+        raise CorruptContentError("damaged")
+
+    with pytest.raises(CorruptContentError):
+        shell.run(f"cat >/dev/null; echo took > {tmp_path}/took", feed=feed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cancelled_build_ends_a_program_that_does_not_read(shell):
+    """Although there is more to be written to it."""
+    threading.Timer(0.3, shell.cancel.set).start()
+    with pytest.raises(InterruptedByUserError):
+        shell.run("exec sleep 60", feed=lambda pipe: pipe.write(bytes(1_000_000)))
 
 
 def test_a_program_that_is_not_there_is_told():
