@@ -68,7 +68,7 @@ def test_keys_of_openssl(openssl, plain, public, words, password):
         PrivateKey.parse(data, None, where="key.pem")
     assert "HIVEBASE_KEY_PASSWORD" in missing.value.hint
     with pytest.raises(UsageError, match="cannot be read"):
-        PrivateKey.parse(data, Secret("open barley"))
+        PrivateKey.parse(data, Secret("barley-open"))
 
 
 def test_a_key_with_its_parameters_in_front(plain, public):
@@ -104,7 +104,7 @@ def test_keys_of_cosign(tmp_path, password):
     assert key.public.pem() == public.read_bytes()
     assert PublicKey.load(public).verifies(key.sign(DATA), DATA)
     with pytest.raises(UsageError, match="does not open"):
-        PrivateKey.load(private, Secret("another"))
+        PrivateKey.load(private, Secret("sesame-closed"))
     old = private.read_bytes().replace(b"SIGSTORE", b"COSIGN")
     assert PrivateKey.parse(old, Secret(password)).public.pem() == public.read_bytes()
 
