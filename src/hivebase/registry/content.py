@@ -13,10 +13,9 @@ from hivebase.oci.model import Descriptor
 from hivebase.progress import Listener, silent
 from hivebase.registry.pull import Pull
 from hivebase.registry.resolve import fetch
+from hivebase.transport.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hivebase.oci.store import Store
     from hivebase.registry.repository import Repository
 
@@ -79,32 +78,50 @@ class Tree(msgspec.Struct, frozen=True):
     blobs: tuple[Descriptor, ...]
 
 
-def tree_of(content: Content, top: Descriptor, *, depth: int = 4) -> Tree:
+def tree_of(content: Content, top: Descriptor, *, limits: Limits = LIMITS) -> Tree:
     """Read a manifest, or an index and all that it names.
 
     Raises:
-        CorruptContentError: a document is not what it is called, or indexes are nested deeper than ``depth``.
+        CorruptContentError: a document is not what it is called, or there are more of them, deeper in each other, than
+            ``limits`` let there be.
         NotFoundError: one is missing.
     """
-    found = tuple(_documents(content, top, depth))
+    found: dict[str, tuple[Descriptor, bytes]] = {}
+    _collect(content, top, found, limits, limits.index_depth)
     layers: dict[str, Descriptor] = {}
     configs: dict[str, Descriptor] = {}
-    for descriptor, data in found:
+    for descriptor, data in found.values():
         if descriptor.media_type in documents.MANIFEST_TYPES:
-            manifest = documents.parse_manifest(data, what=f"the manifest {descriptor.digest}")
+            what = f"the manifest {descriptor.digest}"
+            manifest = documents.parse_manifest(data, what=what)
+            if len(manifest.layers) > limits.layers:
+                raise CorruptContentError(f"{what} has more than {limits.layers} layers")
             layers |= {layer.digest: layer for layer in manifest.layers}
             configs[manifest.config.digest] = manifest.config
     blobs = [*layers.values(), *(c for digest, c in configs.items() if digest not in layers)]
-    return Tree(top, found, tuple(blobs))
+    return Tree(top, tuple(found.values()), tuple(blobs))
 
 
-def _documents(content: Content, descriptor: Descriptor, depth: int) -> Iterator[tuple[Descriptor, bytes]]:
+def _collect(
+    content: Content,
+    descriptor: Descriptor,
+    found: dict[str, tuple[Descriptor, bytes]],
+    limits: Limits,
+    depth: int,
+) -> None:
+    """Read a document and what it names, each once: indexes may name each other often."""
     data = content.read(descriptor.digest)
     what = f"the document {descriptor.digest}"
     kind = documents.kind(data, what=what, announced=descriptor.media_type)
+    if len(data) != descriptor.size:
+        raise CorruptContentError(f"{what} has {len(data)} bytes, {descriptor.size} were announced")
     if kind in documents.INDEX_TYPES:
+        entries = documents.parse_index(data, what=what).manifests
         if depth == 0:
             raise CorruptContentError(f"{what} is an index nested too deeply")
-        for entry in documents.parse_index(data, what=what).manifests:
-            yield from _documents(content, entry, depth - 1)
-    yield Descriptor(kind, descriptor.digest, len(data)), data
+        if len(entries) + len(found) > limits.layers:
+            raise CorruptContentError(f"{what} names more than {limits.layers} documents")
+        for entry in entries:
+            if entry.digest not in found:
+                _collect(content, entry, found, limits, depth - 1)
+    found[descriptor.digest] = (Descriptor(kind, descriptor.digest, len(data)), data)
