@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 
 import pytest
 
@@ -67,15 +69,22 @@ def test_a_program_that_has_read_enough_says_itself_how_it_went(shell):
 
 
 def test_what_cannot_be_fed_ends_the_program(shell, tmp_path):
-    """Before it sees an end, and could take the part for the whole."""
+    """Before it sees an end, and could take the part for the whole; it is gone when that is told."""
+    pid = tmp_path / "pid"
 
     def feed(pipe):
         pipe.write(b"part")
+        while not pid.exists():
+            time.sleep(0.01)
         raise CorruptContentError("damaged")
 
     with pytest.raises(CorruptContentError):
-        shell.run(f"cat >/dev/null; echo took > {tmp_path}/took", feed=feed)
-    assert list(tmp_path.iterdir()) == []
+        shell.run(
+            f"echo $$ > {pid}.new; mv {pid}.new {pid}; cat >/dev/null; echo took > {tmp_path}/took", feed=feed
+        )
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert not (tmp_path / "took").exists()
 
 
 def test_a_cancelled_build_ends_a_program_that_does_not_read(shell):

@@ -129,6 +129,7 @@ def test_names_are_those_of_a_docker_archive(images, podman, tmp_path, written):
     images.hive.run("export", written, str(tmp_path / "x.tar"), "--format", "docker")
     printed = podman("load", "--quiet", stdin=(tmp_path / "x.tar").read_bytes())
     assert printed == f"Loaded image: {local_name(written)}\n"
+    podman("image", "rm", local_name(written))
     loaded = images.load(podman, written)
     assert loaded["names"] == [local_name(written)]
     assert podman("image", "exists", local_name(written)) == ""
