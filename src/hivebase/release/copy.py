@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hivebase.digest import Digest
 from hivebase.errors import PolicyError, UsageError
 from hivebase.oci import documents
 from hivebase.oci.annotations import stand_ins_of
-from hivebase.oci.model import Descriptor
 from hivebase.registry.content import RemoteContent, Tree, tree_of
 from hivebase.registry.endpoint import reaching
 from hivebase.registry.manifests import digest_of, moved
 from hivebase.registry.push import Item, Push, Sent, Tag
 from hivebase.registry.resolve import fetch
+from hivebase.release.copy_proofs import copy_proofs
 from hivebase.release.tags import release_tag
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from hivebase.progress import Listener
     from hivebase.reference import Reference
     from hivebase.registry.client import RegistryClient
-    from hivebase.registry.repository import Repository
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -97,7 +95,7 @@ def copy(  # noqa: PLR0913 -- each under its name
             push.survey()
             return Copied(target, top.digest, push.sent, 0)
         push.send()
-        proofs = _copy_proofs(here, there, tree, store, listener)
+        proofs = copy_proofs(here, there, [descriptor for descriptor, _ in tree.documents], store, listener)
         push.tag([Tag(item, target.tag, immutable=True)])
     return Copied(target, top.digest, push.sent, proofs)
 
@@ -116,29 +114,3 @@ def _refuse_stand_ins(content: RemoteContent, tree: Tree, source: Reference) -> 
             why=f"its label says so: {', '.join(sorted(names))}",
             hint="--allow-stand-ins copies it all the same",
         )
-
-
-def _copy_proofs(here: Repository, there: Repository, tree: Tree, store: Store, listener: Listener) -> int:
-    """Copy what is attached to the image: referrers, and what cosign keeps at tags. Return how many documents."""
-    from hivebase.registry.referrers import attach, referrers  # noqa: PLC0415 -- only where something is copied
-
-    sibling = here.name if here.registry == there.registry else ""
-    content = RemoteContent(here, store, listener)
-    copied = 0
-    for descriptor, _ in tree.documents:
-        for found in referrers(here, Digest.parse(descriptor.digest)):
-            attached = tree_of(content, Descriptor(found.media_type, found.digest, found.size))
-            Push([Item(f"{found.digest[7:19]}", attached, there, content, sibling)], listener).send()
-            attach(there, descriptor, attached.documents[-1][1])
-            copied += 1
-        for suffix in ("sig", "att", "sbom"):
-            tag = f"{descriptor.digest.replace(':', '-')}.{suffix}"
-            digest = digest_of(here, tag)
-            if digest is None or digest_of(there, tag) == digest:
-                continue
-            attached = tree_of(content, fetch(here, tag).descriptor)
-            push = Push([item := Item(tag, attached, there, content, sibling)], listener)
-            push.send()
-            push.tag([Tag(item, tag, immutable=False)])
-            copied += 1
-    return copied

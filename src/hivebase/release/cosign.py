@@ -50,7 +50,7 @@ def merged(
     *,
     annotations: Mapping[str, str] | None = None,
 ) -> Artifact | None:
-    """Return the manifest with some layers more, or None if it has them all.
+    """Return the manifest with some layers more, its configuration the first of its blobs; None if it has them all.
 
     Args:
         before: what is at the tag, and its media type; None if there is nothing.
