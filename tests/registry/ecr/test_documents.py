@@ -62,7 +62,7 @@ def test_the_policy_is_no_wider_than_a_prefix():
 def test_the_policy_allows_what_is_asked_for_and_nothing_else(hive, registry, tmp_path):
     """The control plane by its declared actions, the data plane by what a push, a look and a pull really ask."""
     hive.run("doctor", "--to", "ecr")
-    hive.run("push", "--to", "ecr", "--floating", "minor", "--no-proof")
+    hive.run("push", "--to", "ecr", "--floating", "minor")
     hive.run("status", "--to", "ecr")
     (log,) = tmp_path.glob("registry-*/log")
     asked = set(re.findall(r'"((?:HEAD|GET|POST|PUT|PATCH) /\S+) HTTP', log.read_text()))
