@@ -28,6 +28,7 @@ from hivebase.registry.credentials import Credential, Keychain
 from hivebase.registry.ecr import credentials
 from hivebase.registry.ecr.control import Control, Token
 from hivebase.registry.ecr.credentials import LIFETIME, EcrKeychain, Tokens
+from hivebase.registry.manifests import digest_of
 from hivebase.registry.upload import has_blob, upload_blob
 from hivebase.transport import Secret, Transport
 
@@ -194,6 +195,22 @@ def test_403_for_an_expired_token_is_answered_with_a_new_one(simulated, tokens, 
     passwords = [shown(seen) for seen in simulated.seen("GET .*/blobs/")]
     assert passwords.count("AWS:ecr-token-number-1") == 2  # a layer and the config
     assert 1 <= passwords.count("AWS:ecr-token-number-0") <= 2
+
+
+def test_an_old_token_is_not_even_shown(simulated, tokens, issuer, clock, tmp_path):
+    """After eleven of its twelve hours another one is got before the request: nothing is refused."""
+    reference = Reference.parse(f"{simulated.host}/production/app:1.0.0")
+    with connected(simulated.host, tokens, clock, tmp_path) as client:
+        repository = client.repository(reference)
+        assert digest_of(repository, "1.0.0") is not None
+        clock.now += 11 * HOUR
+        simulated.users = {"AWS": "ecr-token-number-1"}
+        assert digest_of(repository, "1.0.0") is not None
+    assert len(issuer.issued) == 2
+    assert [shown(seen) for seen in simulated.seen("HEAD .*/manifests/")] == [
+        "AWS:ecr-token-number-0",
+        "AWS:ecr-token-number-1",
+    ]
 
 
 def test_403_for_a_missing_permission_is_told_and_not_repeated_for_ever(

@@ -6,15 +6,18 @@ Amazon documents; no simulator of ECR has a data plane to show it with.
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from io import BytesIO
 
 import pytest
 from tests.clocks import FakeClock
+from tests.registry_simulator import Simulator, status
 from tests.servers import docker_registry
 
 from hivebase.digest import Digest
+from hivebase.errors import PolicyError
 from hivebase.oci.model import MANIFEST, Descriptor, canonical_json
 from hivebase.reference import Reference
 from hivebase.registry.client import RegistryClient
@@ -67,6 +70,20 @@ def test_a_blob_goes_to_ecr_in_one_piece(transport, host, traits, pieces, monkey
     assert methods["PATCH"] == pieces
     assert methods["PUT"] == 1
     assert has_blob(there, blob)
+
+
+@pytest.mark.parametrize("thing", ["repository", "tag"])
+def test_what_ecr_says_of_an_immutable_tag(transport, thing):
+    """Its own refusal, should somebody else have been faster than our look: a rule of the registry, exit code 4."""
+    text = f"The image tag '1.0.0' already exists in the 'production/app' repository and cannot be overwritten because the {thing} is immutable."  # noqa: E501
+    body = json.dumps({"errors": [{"code": "TAG_INVALID", "message": text}]}).encode()
+    with Simulator() as registry:
+        registry.fault("PUT .*/manifests/", status(400, {"Content-Type": "application/json"}, body))
+        there = repository(transport, registry.host, ECR)
+        with pytest.raises(PolicyError) as caught:
+            put_manifest(there, "1.0.0", b"{}", MANIFEST)
+    assert f"{registry.host}/production/app:1.0.0" in str(caught.value)
+    assert f"because the {thing} is immutable" in str(caught.value)
 
 
 @pytest.mark.parametrize(("traits", "seconds"), [(ECR, 2.4), (PLAIN, 0.0)], ids=["ecr", "others"])
