@@ -13,7 +13,7 @@ from tests.oci.images import layer_tar, put_image
 from tests.wheels import wheel
 
 from hivebase.build.bases import Base
-from hivebase.build.begin import begin
+from hivebase.build.begin import begin, standing_on
 from hivebase.digest import Digest
 from hivebase.oci.store import Store
 from hivebase.plan.steps import ImageSource
@@ -45,9 +45,9 @@ def base(tmp_path):
 def run(base):
     """Return what begins with plans on that base."""
 
-    def begun(*plans):
+    def begun(*plans, names=None):
         recorder: Any = _Recorder()
-        begin(recorder, plans, {"base": base})
+        begin(recorder, plans, {"base": base}, names)
         recorder.done.wait(5)
         return recorder.begun
 
@@ -90,3 +90,23 @@ def test_nothing_is_begun_on_a_base_that_is_not_there(tmp_path, base):
     begin(recorder, [_on_base(image_plan("a", _install(tmp_path, "one")))], {})
     begin(recorder, [_on_base(image_plan("b", step(None)))], {"base": base})
     assert recorder.begun == []
+
+
+def test_only_some_images(run, tmp_path):
+    """What was installed below them counts all the same."""
+    parent = _on_base(image_plan("parent", _install(tmp_path, "one")))
+    child = image_plan("child", _install(tmp_path, "two", "last"), parent="parent")
+    assert run(parent, child, names={"child"}) == [("last", 1, ["one"])]
+
+
+def test_what_stands_on_an_image():
+    """Its children, theirs, and nothing else."""
+    plans = [
+        image_plan("a"),
+        image_plan("b", parent="a"),
+        image_plan("c", parent="b"),
+        image_plan("d", parent="other"),
+    ]
+    assert standing_on("b", plans) == {"b", "c"}
+    assert standing_on("a", plans) == {"a", "b", "c"}
+    assert standing_on("d", plans) == {"d"}

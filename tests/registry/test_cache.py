@@ -196,6 +196,16 @@ def test_what_the_registry_has_is_not_sent(registry, opened, store, other):
         assert cache.get("step", OTHER) == {"says": "that"}
 
 
+def test_a_blob_of_many_entries_is_sent_once(registry, opened, store):
+    """Also where they are written at the same time."""
+    layer, _ = put_layer(store, layer_tar({"file": b"content"}))
+    with opened(store) as cache:
+        for number in range(12):
+            cache.put("step", Digest.of(b"%d" % number), {}, [layer])
+    assert len(registry.tags) == 12
+    assert len(registry.seen(f"PUT .*{layer.digest.replace(':', '%3A')}")) == 1
+
+
 def test_what_is_done_anew_takes_the_place(registry, opened, store, other):
     """Where the caller says so."""
     layer = fill(opened, store)
