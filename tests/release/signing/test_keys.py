@@ -96,6 +96,7 @@ def test_a_public_key_refuses_everything_else(plain, public):
     assert not key.verifies(b"", DATA)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("password", ["correct horse", "", "pässwörd"])
 def test_keys_of_cosign(tmp_path, password):
     """A pair that the real cosign made: both halves are read, and belong together."""
@@ -109,6 +110,7 @@ def test_keys_of_cosign(tmp_path, password):
     assert PrivateKey.parse(old, Secret(password)).public.pem() == public.read_bytes()
 
 
+@pytest.mark.server
 def test_the_password_comes_from_the_environment(tmp_path, monkeypatch):
     """Ours first, then cosign's; an empty one is one."""
     private, public = Cosign(tmp_path).generate("correct horse")
