@@ -25,14 +25,12 @@ class Dpkg:
     """Where dpkg's files are in an image.
 
     Attributes:
-        directory: of all of them.
         status: each state of ``status``, lowest layer first.
         single: files with one package each, in images without dpkg.
         lists: files that say which files belong to a package.
         diversions: path of the list of diversions, or empty.
     """
 
-    directory: str
     status: list[Wanted] = field(default_factory=list)
     single: list[str] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)
@@ -46,11 +44,11 @@ class Dpkg:
             CorruptContentError: the list of packages is larger than any is.
         """
         try:
-            directory = resolve(tree, debian.DIRECTORY)
-        except BuildError:
-            return cls(debian.DIRECTORY)
-        found = cls(directory)
-        status = f"{directory}/status"
+            names = ("status", "status.d", "info", "diversions")
+            status, single, info, diversions = (resolve(tree, f"{debian.DIRECTORY}/{name}") for name in names)
+        except BuildError:  # a circle of links
+            return cls()
+        found = cls()
         if status in files:
             if files[status].size > debian.MOST_STATUS:
                 raise CorruptContentError(
@@ -60,12 +58,12 @@ class Dpkg:
                 )
             found.status = list(_states(tree, status, files[status], layers))
         for path in files:
-            if path.startswith(f"{directory}/status.d/"):
+            if path.startswith(f"{single}/"):
                 (found.lists if path.endswith(".md5sums") else found.single).append(path)
-            elif path.startswith(f"{directory}/info/") and path.endswith(".list"):
+            elif path.startswith(f"{info}/") and path.endswith(".list"):
                 found.lists.append(path)
-        if f"{directory}/diversions" in files:
-            found.diversions = f"{directory}/diversions"
+        if diversions in files:
+            found.diversions = diversions
         return found
 
     def limits(self) -> dict[str, int]:
@@ -93,7 +91,7 @@ class Dpkg:
                 {(*stanza.key, stanza.version) for stanza in debian.stanzas(data, "", [])}
                 for data in states[:-1]
             ]
-            for stanza in debian.stanzas(states[-1], f"{self.directory}/status", remarks):
+            for stanza in debian.stanzas(states[-1], self.status[-1].path, remarks):
                 at = len(parsed)
                 while at and (*stanza.key, stanza.version) in parsed[at - 1]:
                     at -= 1

@@ -19,42 +19,56 @@ if TYPE_CHECKING:
 
     from hivebase.inspect.packages.model import Model, Origin
     from hivebase.inspect.packages.python import Found
-    from hivebase.inspect.packages.scan import Scan
     from hivebase.inspect.packages.view import View
 
 _MINOR = re.compile(r"/python(3\.[0-9]+)(?:/|\Z)")
 _MODEL = "meta.json"
 
 
-def limits(scan: Scan) -> dict[str, int]:
+Parts = dict[str, dict[str, str]]
+"""Where the metadata of a distribution is: real path by name of the file, by path of the directory."""
+
+
+def parts(view: View) -> Parts:
+    """Return the metadata of all distributions, each once: links to it count where it is nowhere by itself."""
+    found: Parts = {}
+    seen = set()
+    for path in sorted(view.scan.metadata, key=view.scan.links.__contains__):
+        files = python.parts_of(path, view.locate)
+        main = files.get("METADATA") or files.get("PKG-INFO")
+        if main is not None and main not in seen:
+            seen.add(main)
+            found[path] = files
+    return found
+
+
+def limits(view: View, metadata: Parts) -> dict[str, int]:
     """Return which files are to be read, and how much of each."""
     found: dict[str, int] = {}
-    libraries = set()
-    for path in scan.metadata:
-        parts = python.parts_of(path, scan.files)
-        found |= parts
-        if parts:
-            libraries.add(posixpath.dirname(path))
-    for path in scan.files:
+    for files in metadata.values():
+        found |= python.limits(files)
+    libraries = {posixpath.dirname(path) for path in metadata}
+    for path in view.scan.files:
         if path.endswith(f"/{_MODEL}") and posixpath.dirname(posixpath.dirname(path)) in libraries:
             found[path] = python.MOST_JSON
     return found
 
 
 def distributions(
-    view: View, versions: Callable[[str], str], stand_ins: Collection[str]
+    view: View, metadata: Parts, versions: Callable[[str], str], stand_ins: Collection[str]
 ) -> tuple[PythonPackage, ...]:
     """Return all distributions of an image, after giving them their files.
 
     Args:
         view: with what :func:`limits` asks for read.
+        metadata: of all of them.
         versions: returns the full version of the interpreter of a minor one, or of Debian's own for ''.
         stand_ins: names of what is not the official content.
 
     Raises:
         HivebaseError: what is known of a layer cannot be read.
     """
-    found = _found(view)
+    found = _found(view, metadata)
     ids = _ids(found)
     bundled = _claim(view, found, ids)
     met = needs(
@@ -94,18 +108,13 @@ def distributions(
     return tuple(sorted(packages, key=lambda item: (normalise(item.name), item.version, item.path)))
 
 
-def _found(view: View) -> list[Found]:
+def _found(view: View, metadata: Parts) -> list[Found]:
     """Return the distributions in the order in which they may claim files: who is installed before what it bundles."""
-    whole = frozenset(view.whole)
-    read = (python.read(path, _parts(view, path), whole) for path in view.scan.metadata)
+    read = (python.read(path, files, view.contents, view.whole) for path, files in metadata.items())
     return sorted(
         (item for item in read if item is not None),
         key=lambda item: (item.library.count("/"), normalise(item.name), item.version, item.path),
     )
-
-
-def _parts(view: View, path: str) -> dict[str, bytes]:
-    return {name: view.contents[name] for name in python.parts_of(path, view.scan.files)}
 
 
 def _ids(found: Sequence[Found]) -> list[str]:

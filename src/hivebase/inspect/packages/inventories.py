@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hivebase.build.stage import Built
-from hivebase.errors import BuildError, CorruptContentError
+from hivebase.errors import CorruptContentError
 from hivebase.inspect.packages import debian, installed
 from hivebase.inspect.packages.dpkg import Dpkg
 from hivebase.inspect.packages.interpreters import files_of, interpreters
@@ -21,7 +21,6 @@ from hivebase.inspect.packages.system import MOST_READ, PLACES, system_of
 from hivebase.inspect.packages.texts import line, shown
 from hivebase.inspect.packages.view import View
 from hivebase.layers.indexed_cache import Indexes
-from hivebase.layers.tree import resolve
 from hivebase.layers.wheels.facts import FileFacts
 from hivebase.oci.annotations import TITLE, VERSION, stand_ins_of
 from hivebase.values import replace
@@ -75,13 +74,15 @@ class Inventories:
             raise CorruptContentError(
                 "the image has more packages than are listed", why=f"more than {MOST_PACKAGES}"
             )
-        release = _os_release(view)
-        limits = {**dpkg.limits(), **installed.limits(view.scan), **dict.fromkeys(release, MOST_READ)}
+        metadata = installed.parts(view)
+        release = next(filter(None, map(view.locate, PLACES)), None)
+        limits = {**dpkg.limits(), **installed.limits(view, metadata)}
+        limits |= {release: MOST_READ} if release is not None else {}
         states = view.read(self._reader, limits, dpkg.status)
         debians = _debian(view, dpkg, states)
         own = _interpreters(view)
         stand_ins = stand_ins_of(image.config.config.labels)
-        pythons = installed.distributions(view, _versions(debians, own), stand_ins)
+        pythons = installed.distributions(view, metadata, _versions(debians, own), stand_ins)
         for item in own:  # after the distributions, some of which install headers beside those of CPython
             view.owners.claim(item.id, files_of(item.prefix, item.version, view.scan.files))
         view.owners.bytecode(view.scan.files)
@@ -94,7 +95,7 @@ class Inventories:
             created=_instant(image.config.created),
             platform=line(str(image.config.platform)),
             stand_ins=tuple(line(name) for name in stand_ins),
-            system=system_of(view.contents[release[0]]) if release else None,
+            system=system_of(view.contents[release]) if release is not None else None,
             python=tuple(replace(item, files=counts[item.id]) for item in pythons),
             debian=tuple(replace(item, files=counts[item.id]) for item in debians),
             interpreters=tuple(replace(item, files=counts[item.id]) for item in own),
@@ -154,18 +155,6 @@ def _versions(debians: Iterable[DebianPackage], own: Iterable[Interpreter]) -> C
             known.setdefault(f"3{match['minor']}" if match["minor"] else "", version[1])
     guess = next(iter(known.values()), _GUESS)
     return lambda minor: known.get(minor) or (f"{minor}.0" if minor else guess)
-
-
-def _os_release(view: View) -> list[str]:
-    """Return the path of the file that tells the distribution, if there is one."""
-    for place in PLACES:
-        try:
-            path = resolve(view.tree, place)
-        except BuildError:
-            continue
-        if path in view.scan.files:
-            return [path]
-    return []
 
 
 def _instant(created: str) -> str:

@@ -17,7 +17,8 @@ from hivebase.inspect.packages.texts import bare_url, decoded, is_name, is_versi
 from hivebase.layers.wheels.headers import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
 MOST_FIELDS = 1 << 20
 """Bytes of METADATA that are read: the fields come first, and a description of any length after them."""
@@ -40,7 +41,7 @@ class Found:
 
     Attributes:
         path: of its metadata, relative to the root.
-        main: the file of it that has the fields, the same.
+        main: where the file is that has its fields, the same, links followed.
         requires: values of ``Requires-Dist``.
         listed: absolute paths of its files as RECORD has them, links in them not followed.
         sha256: of the archive, where direct_url.json has it; hex.
@@ -66,25 +67,39 @@ class Found:
         return posixpath.dirname(self.path)
 
 
-def parts_of(path: str, files: Mapping[str, object]) -> dict[str, int]:
-    """Return which files of a metadata directory are to be read, and how much of each."""
-    if path in files:  # an egg-info that is a file
-        return {path: MOST_FIELDS}
-    main = f"{path}/METADATA" if path.endswith(".dist-info") else f"{path}/PKG-INFO"
-    limits = {main: MOST_FIELDS, f"{path}/RECORD": MOST_RECORD, f"{path}/direct_url.json": MOST_JSON}
-    return {name: limit for name, limit in limits.items() if name in files}
+def parts_of(path: str, locate: Callable[[str], str | None]) -> dict[str, str]:
+    """Return where the files of a metadata directory are, by name; an egg-info that is a file is its ``PKG-INFO``.
+
+    Args:
+        path: of the directory or file.
+        locate: returns where a path leads, all links followed, if that is a regular file.
+    """
+    own = locate(path)
+    if own is not None:
+        return {"PKG-INFO": own} if path.endswith(".egg-info") else {}
+    names = ("METADATA" if path.endswith(".dist-info") else "PKG-INFO", "RECORD", "direct_url.json")
+    return {name: real for name in names if (real := locate(f"{path}/{name}")) is not None}
 
 
-def read(path: str, contents: Mapping[str, bytes], whole: frozenset[str]) -> Found | None:
+def limits(parts: Mapping[str, str]) -> dict[str, int]:
+    """Return how much of each of these files is read, by where it is."""
+    most = {"RECORD": MOST_RECORD, "direct_url.json": MOST_JSON}
+    return {real: most.get(name, MOST_FIELDS) for name, real in parts.items()}
+
+
+def read(
+    path: str, parts: Mapping[str, str], contents: Mapping[str, bytes], whole: AbstractSet[str]
+) -> Found | None:
     """Return the distribution at ``path``; None where a directory is only called so, and has no metadata.
 
     Args:
-        path: as :func:`parts_of` has it.
-        contents: of its files that were read.
+        path: of the directory or file.
+        parts: as :func:`parts_of` has them.
+        contents: of files that were read.
         whole: which of them were read to their end.
     """
-    main = next((name for name in (f"{path}/METADATA", f"{path}/PKG-INFO", path) if name in contents), "")
-    if not main:
+    main = parts.get("METADATA") or parts.get("PKG-INFO")
+    if main is None:
         return None
     remarks: list[str] = []
     text = decoded(contents[main])
@@ -92,16 +107,16 @@ def read(path: str, contents: Mapping[str, bytes], whole: frozenset[str]) -> Fou
     if main not in whole and not re.search(r"\r?\n\r?\n", text):
         remarks.append(f"{shown(main)} is too long: only a part of its fields was read")
     name, version = _identity(path, fields, remarks)
-    record = f"{path}/RECORD"
+    record = parts.get("RECORD")
     listed: tuple[str, ...] = ()
-    if record in contents and record not in whole:
+    if record is not None and record not in whole:
         remarks.append(f"{shown(record)} is too long, and was not read")
-    elif record in contents:
+    elif record is not None:
         try:
             listed = tuple(_rows(contents[record], posixpath.dirname(path)))
         except csv.Error as error:
             remarks.append(f"{shown(record)} cannot be read: {line(str(error))}")
-    direct = _direct_url(f"{path}/direct_url.json", contents, remarks)
+    direct = _direct_url(parts.get("direct_url.json"), contents, remarks)
     return Found(
         path,
         main,
@@ -156,8 +171,8 @@ class _DirectUrl(msgspec.Struct, frozen=True):
         return said if _SHA256.match(said) else ""
 
 
-def _direct_url(name: str, contents: Mapping[str, bytes], remarks: list[str]) -> _DirectUrl:
-    if name not in contents:
+def _direct_url(name: str | None, contents: Mapping[str, bytes], remarks: list[str]) -> _DirectUrl:
+    if name is None:
         return _DirectUrl()
     try:
         return msgspec.json.decode(contents[name], type=_DirectUrl)

@@ -20,12 +20,14 @@ class Scan:
 
     Attributes:
         files: regular files by path, in the order of a walk.
-        metadata: directories ``*.dist-info`` anywhere, and directories or files ``*.egg-info`` where interpreters look
-            for them. In a source tree, an egg-info says only that a build was begun there.
+        metadata: what is called ``*.dist-info`` anywhere, and ``*.egg-info`` where interpreters look for it. In a
+            source tree, an egg-info says only that a build was begun there.
+        links: those of them that are symbolic links.
     """
 
     files: dict[str, Place] = field(default_factory=dict)
     metadata: list[str] = field(default_factory=list)
+    links: set[str] = field(default_factory=set)
 
 
 def scan(tree: IndexedTree) -> Scan:
@@ -38,12 +40,14 @@ def scan(tree: IndexedTree) -> Scan:
             entry = tree.lstat(path)
             if entry is not None and entry.kind == "file":
                 found.files[path] = Place(layer, -1, entry.size)
-        if path.endswith("-info") and _is_metadata(path, row.kind):
+        if path.endswith("-info") and _is_metadata(path):
             found.metadata.append(path)
+            if row.kind == "symlink":
+                found.links.add(path)
     return found
 
 
-def _is_metadata(path: str, kind: str) -> bool:
+def _is_metadata(path: str) -> bool:
     if path.endswith(".dist-info"):
-        return kind == "dir"
+        return True
     return path.endswith(".egg-info") and posixpath.basename(posixpath.dirname(path)) in _LIBRARIES

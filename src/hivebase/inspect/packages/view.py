@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hivebase.errors import BuildError
 from hivebase.inspect.packages.reading import Wanted
+from hivebase.layers.tree import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +48,16 @@ class View:
     contents: dict[str, bytes] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
+
+    def locate(self, path: str) -> str | None:
+        """Return the regular file that a path leads to, all links followed; None if there is none."""
+        if path in self.scan.files:
+            return path
+        try:
+            real = resolve(self.tree, path)
+        except BuildError:  # a circle of links
+            return None
+        return real if real in self.scan.files else None
 
     def read(self, reader: Reader, limits: Mapping[str, int], more: Sequence[Wanted]) -> list[bytes]:
         """Read files of the tree, and ``more`` in the same pass; return the contents of the latter.
