@@ -8,7 +8,11 @@ from tests.build.plans import FakeEngine, execute, image_plan, reference, run_st
 from hivebase.build.prune import prune
 from hivebase.build.scratch import scratch
 from hivebase.layers.snapshots import Snapshots
+from hivebase.layers.wheels.made_of import made_of, remember
 from hivebase.oci.store import Store
+from hivebase.plan.wheels import LockedWheel
+
+WHEEL = LockedWheel("x", "1", "x-1-py3-none-any.whl", "0" * 64)
 
 
 @pytest.fixture
@@ -100,3 +104,16 @@ def _named(store):
     image = store.image(reference("app"))
     yield from (image.descriptor.digest, image.manifest.config.digest)
     yield from (layer.digest for layer in image.manifest.layers)
+
+
+def test_what_layers_were_made_of(store):
+    """Is remembered as long as the layer is there, also where all steps are forgotten."""
+    (kept, *_) = store.image(reference("app")).manifest.layers
+    gone = store.put(b"a layer that nothing names")
+    for blob in (kept.digest, gone):
+        remember(store, blob, [WHEEL])
+    prune(store, everything=True, dry_run=True)
+    assert made_of(store, gone) == (WHEEL,)
+    prune(store, everything=True, dry_run=False)
+    assert made_of(store, kept.digest) == (WHEEL,)
+    assert made_of(store, gone) == ()

@@ -14,6 +14,7 @@ from hivebase.layers.snapshots import InUseError, Snapshots
 from hivebase.layers.wheels.facts import FACTS
 from hivebase.layers.wheels.kept import KeptLayers
 from hivebase.layers.wheels.kept_bytecode import KeptBytecode
+from hivebase.layers.wheels.made_of import forget_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,8 @@ def prune(store: Store, *, everything: bool, dry_run: bool) -> Pruned:
     count, size = Indexes(store).clear(dry_run=dry_run)
     items.append((f"{count} indexes of layers", size))
     collected = store.collect(keep=keep, dry_run=dry_run)
+    if not dry_run:
+        forget_gone(store)
     items.append((f"{len(collected.digests)} unused blobs", collected.size))
     return Pruned(tuple((what, size) for what, size in items if not what.startswith("0 ")), tuple(kept))
 

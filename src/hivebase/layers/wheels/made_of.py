@@ -45,3 +45,10 @@ def made_of(store: Store, blob: str) -> tuple[LockedWheel, ...]:
     except msgspec.ValidationError:
         return ()
     return wheels if all(wheel.well_formed for wheel in wheels) else ()
+
+
+def forget_gone(store: Store) -> None:
+    """Drop what is remembered of layers that the store does not have any more."""
+    for blob, _ in list(store.records(WHEELS)):
+        if not store.has(blob):
+            store.drop_record(WHEELS, blob)
