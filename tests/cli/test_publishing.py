@@ -262,3 +262,10 @@ def test_a_key_that_cannot_be_used_is_told_first(hive, host, tmp_path):
     done = hive.run("push", "--to", f"{host}/team", "--key", str(tmp_path / "no.pem"), code=2)
     assert "bm90aGluZ" not in done.stderr
     assert not exists(host, "team/low:1.0.0")
+
+
+def test_what_contradicts_itself_or_is_not_installed_is_refused(hive, host):
+    """--no-proof signs nothing; an identity needs an extra package; nothing is sent in either case."""
+    hive.run("push", "--to", f"{host}/team", "--no-proof", "--keyless", code=2)
+    assert "hivebase[keyless]" in hive.run("push", "--to", f"{host}/team", "--keyless", code=2).stderr
+    assert not exists(host, "team/low:1.0.0")

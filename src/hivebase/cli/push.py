@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 )
 @click.option("--allow-stand-ins", is_flag=True, help="Publish images with stand-ins for official content.")
 @click.option("--key", metavar="FILE", default="", help="Sign with this private key.")
+@click.option(
+    "--keyless", is_flag=True, help="Sign with the identity of this CI job (Sigstore; hivebase[keyless])."
+)
 @click.option("--no-proof", is_flag=True, help="Attach neither SBOM nor provenance nor signature.")
 @click.option("--no-create", is_flag=True, help="With ECR: refuse where a repository is missing.")
 @click.option(
@@ -100,15 +103,19 @@ def _prover(place: Place, words: dict[str, Any], listener: Listener) -> Prover |
         UsageError: the key is none, or its password is wrong.
     """
     if words["no_proof"]:
+        if words["key"] or words["keyless"]:
+            raise click.UsageError("--no-proof leaves out what --key and --keyless sign")
         return None
     from hivebase.release.proving import Prover  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.release.signing.keyless import keyless  # noqa: PLC0415
     from hivebase.release.signing.keys import PrivateKey  # noqa: PLC0415
 
     path = Path(words["key"]) if words["key"] else None
     if path is None and place.profile.key:
         path = place.workspace.root / place.profile.key
     key = PrivateKey.load(path) if path is not None else None
-    return Prover(place.store, place.workspace, key, listener)
+    identity = keyless() if words["keyless"] else None
+    return Prover(place.store, place.workspace, key, listener, identity)
 
 
 def _show(outcomes: Sequence[Outcome], *, as_json: bool, verb: str, more: dict[str, object]) -> None:

@@ -20,10 +20,10 @@ from hivebase.release.statement import PROVENANCE, statement
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUILD_TYPE = "https://hivebase.io/build/dockerfile/v1"
+BUILD_TYPE = "urn:hivebase:build:dockerfile:v1"
 """What the parameters mean: a name, not a page."""
 
-BUILDER = "https://hivebase.io/builder/unhosted"
+BUILDER = "urn:hivebase:builder:unhosted"
 """Who built, unless the publisher says it: hivebase, on a machine that nobody vouches for."""
 
 CONTEXT_DIGEST = "hivebaseFiles"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from hivebase.digest import Digest
@@ -17,7 +18,8 @@ from hivebase.release.proof import prove_all
 from hivebase.release.provenance import provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from hivebase.build.workspace import Workspace
     from hivebase.oci.store import Store
@@ -34,15 +36,23 @@ class Prover:
         workspace: the hive.
         key: to sign with; None signs nothing.
         listener: told of the progress.
+        keyless: signs with an identity, beside or instead of the key, what is published now; entered when it is needed,
+            since what it holds is good for minutes only.
     """
 
     def __init__(
-        self, store: Store, workspace: Workspace, key: PrivateKey | None, listener: Listener
+        self,
+        store: Store,
+        workspace: Workspace,
+        key: PrivateKey | None,
+        listener: Listener,
+        keyless: AbstractContextManager[Callable[[bytes], bytes]] | None = None,
     ) -> None:
         self._store = store
         self._workspace = workspace
         self._key = key
         self._listener = listener
+        self._keyless = keyless
 
     def __call__(self, images: Sequence[Proving]) -> int:
         """Attach what is missing; return how many manifests and tags were written.
@@ -59,7 +69,9 @@ class Prover:
         for item in wanted:
             self._listener(Event(item.release.name, "log", "listing what it holds, for the SBOMs", "push"))
             evidence.append((item.repository, self._evidence(item, inventories)))
-        return prove_all(evidence, self._key, listener=self._listener)
+        with ExitStack() as stack:
+            sign = stack.enter_context(self._keyless) if self._keyless is not None and evidence else None
+            return prove_all(evidence, self._key, keyless=sign, listener=self._listener)
 
     def _unsigned(self, item: Proving) -> bool:
         if self._key is None:
