@@ -20,6 +20,8 @@ ca = "certificates/ca.pem"
 mirror = "mirror.example/hub/"
 [registry."[::1]:5000"]
 ca = "/etc/ca.pem"
+[registry."Capital.example"]
+insecure = true
 """
 
 
@@ -31,6 +33,7 @@ def test_the_table_is_read():
         "10.0.0.5": HostPolicy(ca=Path("/hive/certificates/ca.pem")),
         "registry-1.docker.io": HostPolicy(),
         "[::1]:5000": HostPolicy(ca=Path("/etc/ca.pem")),
+        "capital.example": HostPolicy(insecure=True),
     }
     assert expected == settings.hosts
     assert settings.mirrors == {"docker.io": Mirror("mirror.example", "hub")}

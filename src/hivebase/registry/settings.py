@@ -75,7 +75,8 @@ class RegistrySettings:
                 raise UsageError(
                     f"unknown key {min(values)!r}", where=where, hint="the keys are insecure, ca, mirror"
                 )
-            hosts[connected_host(name)] = HostPolicy(insecure, base / ca if ca else None)
+            # What is connected to is compared in lower case, however a reference writes it.
+            hosts[connected_host(name).lower()] = HostPolicy(insecure, base / ca if ca else None)
             if mirror:
                 host, _, prefix = mirror.strip("/").partition("/")
                 check_host(host, where)
