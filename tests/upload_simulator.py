@@ -66,6 +66,7 @@ class PushSimulator(Simulator):
         conditional: whether ``If-None-Match`` is heeded.
         sessions: uploads by name; to be cleared as a restart does.
         holders: the repositories of what was pushed, by digest.
+        taken: repository and digest of all that was written, in order.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -80,6 +81,7 @@ class PushSimulator(Simulator):
         self.conditional = False
         self.sessions: dict[str, Session] = {}
         self.holders: dict[str, set[str]] = {}
+        self.taken: list[tuple[str, str]] = []
         self._count = 0
 
     def holds(self, repository: str, digest: str) -> bool:
@@ -156,6 +158,7 @@ class PushSimulator(Simulator):
 
     def _take(self, repository: str, digest: str) -> Reply:
         self.holders.setdefault(digest, set()).add(repository)
+        self.taken.append((repository, digest))
         path = f"/v2/{repository}/blobs/{digest}"
         return Reply(201, {"Docker-Content-Digest": digest, "Location": path})
 
