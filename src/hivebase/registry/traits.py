@@ -23,9 +23,9 @@ class Traits(msgspec.Struct, frozen=True):
 
 PLAIN = Traits()
 ECR = Traits(chunks=False, mounts_unnamed=False, manifest_rate=10.0)
-"""Amazon ECR keeps the first piece of an upload alone and confirms the others (aws/containers-roadmap#2831),
-mounts what an image names (aws/containers-roadmap#2860), and bounds PutImage to 10 a second in an account and region (Amazon ECR service
-quotas)."""
+"""Amazon ECR keeps the first piece of an upload alone and confirms the others (aws/containers-roadmap#2831), mounts
+what an image names (aws/containers-roadmap#2860), and bounds PutImage to 10 a second in an account and region
+(Amazon ECR service quotas)."""
 
 
 def traits_of(host: str) -> Traits:
