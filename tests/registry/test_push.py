@@ -13,6 +13,7 @@ from tests.upload_simulator import PushSimulator, torn
 
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, InterruptedByUserError, PolicyError, SystemFaultError
+from hivebase.progress import Event
 from hivebase.registry.manifests import SETTLE
 from hivebase.registry.push import Push, Tag
 from hivebase.transport import LIMITS
@@ -317,8 +318,10 @@ def test_a_cancelled_push_ends(registry, client, memory):
     registry.fault("PATCH", honest(), stop)
     with pytest.raises(InterruptedByUserError):
         Push([item]).send()
-    assert len(registry.seen("PATCH")) == 2
-    assert registry.manifests == {}
+    # Of a third one at most the head is on its way.
+    assert len(registry.seen("PATCH")) <= 3
+    assert all(seen.body == b"" for seen in registry.seen("PATCH")[2:])
+    assert registry.blobs == {}
 
 
 def test_a_registry_that_stores_something_else_ends_the_push(registry, family):
@@ -397,7 +400,7 @@ def test_moving_tags_are_written_without_a_wait(registry, family, client):
 
 def test_listeners_hear_of_every_blob_and_image(registry, family):
     """Nine blobs in their repositories, and three manifests."""
-    heard = []
+    heard: list[Event] = []
     Push(family, heard.append).send()
     assert [event.text.split()[1] for event in heard].count("manifest") == 3
     assert len(heard) == 12
