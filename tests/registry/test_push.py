@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.registry.pushing import Memory, target
@@ -13,11 +14,13 @@ from tests.upload_simulator import PushSimulator, torn
 
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, InterruptedByUserError, PolicyError, SystemFaultError
-from hivebase.progress import Event
 from hivebase.registry.manifests import SETTLE
 from hivebase.registry.push import Push, Tag
 from hivebase.transport import LIMITS
 from hivebase.values import replace
+
+if TYPE_CHECKING:
+    from hivebase.progress import Event
 
 CHUNKS = replace(LIMITS, chunk=1000)
 
