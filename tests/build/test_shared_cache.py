@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import archives as make
 from tests.build.composing import resolved, step
 from tests.build.plans import FakeEngine, execute, image_plan, run_step
 from tests.layers.wheels.laying import kept
@@ -26,8 +27,6 @@ from hivebase.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-STAND_IN = {"share/stand-ins.d/model": b"a stand-in"}
 
 
 class Board:
@@ -179,14 +178,14 @@ def test_stand_ins_are_not_shared(machine):
     one = machine()
     layers = []
 
-    def leave(files):
-        layers.append(Layer(*put_layer(one.store, layer_tar(files))))
+    def leave(*parts):
+        layers.append(Layer(*put_layer(one.store, make.archive(*parts))))
         one.engine.run = lambda *_: layers[-1]
 
-    leave(STAND_IN)
+    leave(make.file("share/stand-ins.d/model", b"a stand-in"))
     one.build(run_step("one"))
     assert one.seat.board.records == {}
-    leave({"share/stand-ins.txt": b"", "stand-ins.d": b"a file"})
+    leave(make.directory("share/stand-ins.d"), make.file("share/model"), make.file("stand-ins.d", b"a file"))
     one.build(run_step("two"))
     assert len(one.seat.board.records) == 1
 
@@ -273,6 +272,18 @@ def test_what_layers_were_made_of_travels_along(machine, tmp_path):
     assert made_of(two.store, built.layers[0].descriptor.digest) == (made,)
     three.build(replace(install, resolution=resolved(kept(wheel("y"), tmp_path / "wheels"))))
     assert three.seat.refused == ["it says that other wheels were installed"]
+
+
+@pytest.mark.parametrize("file", ["x-1-py3-none-any.whl", "../../x.whl"])
+def test_what_was_found_in_an_image_is_believed_if_it_could_be_so(machine, board, file):
+    """The plan does not know which wheels lie there; that they are called as wheels are is looked at."""
+    one, two = machine(), machine()
+    install = step(None)
+    one.build(install)
+    ((at, value),) = board.records.items()
+    board.records[at] = {**value, "wheels": [[{**NAMED, "file": file}]]}
+    two.build(install)
+    assert bool(two.done) == bool(two.seat.refused) == file.startswith("..")
 
 
 # Layers of wheels.

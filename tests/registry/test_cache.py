@@ -585,7 +585,7 @@ def test_writing_waits_for_the_registry_and_not_for_ever(registry, opened, store
 
     def wait(handler, reply):
         going.set()
-        held.wait(30)
+        held.wait(90)
         handler.send(reply)
 
     registry.fault("HEAD .*/manifests/", wait, forever=True)
