@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -41,6 +42,16 @@ BASE = {
     "usr/lib/os-release": OS_RELEASE,
     **link("etc/os-release", "../usr/lib/os-release"),
 }
+
+
+@pytest.fixture
+def elsewhere():
+    """A time zone that is not UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def _python(held):
@@ -347,6 +358,32 @@ def test_what_distributions_need(store):
     ]
 
 
+def test_an_interpreter_of_debian(store):
+    """Is its package, and no second thing."""
+    files = {
+        **status(stanza("libpython3.11-stdlib", "3.11.2-6")),
+        **listing("libpython3.11-stdlib:amd64", "/usr/lib/python3.11/os.py"),
+        "usr/lib/python3.11/os.py": "",
+        "usr/bin/python3.11": binary(b"\x003.11.2\0"),
+    }
+    assert inventory(store, image(store, files)).interpreters == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ID=debian\n", System("debian")),
+        ("ID='alpine'\r\nVERSION_ID=3.20.1\n", System("alpine", "3.20.1")),
+        ('PRETTY_NAME="x"\n', None),
+        ("ID=../x\nVERSION_ID=1\n", None),
+        ('ID=a"\nID=b\nPRETTY_NAME="\x1b[1m"\n', System("b", "", "", "[1m")),
+    ],
+)
+def test_the_distribution_of_linux(store, text, expected):
+    """Is told where its id is one."""
+    assert inventory(store, image(store, {"usr/lib/os-release": text})).system == expected
+
+
 def test_an_interpreter_that_was_compiled(store):
     """As in the official images: what it brought is its own, what was installed later is not."""
     lib = "usr/local/lib/python3.11"
@@ -368,6 +405,7 @@ def test_an_interpreter_that_was_compiled(store):
     assert {path for path in files if path not in held.owners} == {f"{SITE}/README.txt"}
 
 
+UNLISTED = "MIT AND LicenseRef-scancode-proprietary-license"
 _OSI = "Classifier: License :: OSI Approved"
 
 
@@ -377,6 +415,7 @@ _OSI = "Classifier: License :: OSI Approved"
         (["License-Expression: MIT OR Apache-2.0", "License: x"], Licence("MIT OR Apache-2.0")),
         (["License-Expression: mit"], Licence("MIT")),
         (["License-Expression: LicenseRef-Mine"], Licence("", ("LicenseRef-Mine",))),
+        ([f"License-Expression: {UNLISTED}"], Licence("", (UNLISTED,))),
         (["License: Apache License, Version 2.0"], Licence("Apache-2.0")),
         (["License: BSD-3-Clause"], Licence("BSD-3-Clause")),
         (["License: BSD"], Licence("", ("BSD",))),
@@ -407,8 +446,8 @@ def test_licences(store, fields, expected):
         ("0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z"),
     ],
 )
-def test_the_time_of_the_image(store, created, expected):
-    """In whole seconds; 1970 where it is none."""
+def test_the_time_of_the_image(store, elsewhere, created, expected):
+    """In whole seconds, wherever this machine is; 1970 where it is none."""
     assert inventory(store, image(store, {"x": ""}, created=created)).created == expected
 
 
