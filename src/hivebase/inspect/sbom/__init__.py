@@ -8,17 +8,11 @@ from uuid import NAMESPACE_URL, uuid5
 if TYPE_CHECKING:
     from hivebase.inspect.packages import Inventory
 
-__all__ = ["KINDS", "MEDIA_TYPES", "Kind", "differences", "write"]
+__all__ = ["KINDS", "Kind", "differences", "write"]
 
 Kind = Literal["cyclonedx", "spdx"]
 
 KINDS: tuple[Kind, ...] = ("cyclonedx", "spdx")
-
-MEDIA_TYPES: dict[Kind, str] = {
-    "cyclonedx": "application/vnd.cyclonedx+json",
-    "spdx": "application/spdx+json",
-}
-"""As registered with IANA."""
 
 
 def write(inventory: Inventory, kind: Kind) -> bytes:
