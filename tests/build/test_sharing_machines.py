@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
+import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.archives import END
+from tests.faults.builds import PATIENCE, errors, eventually, started
 from tests.hives import TestHive
 from tests.pythons import debian_python
+from tests.registry_simulator import silence
 from tests.servers import docker_registry
+from tests.upload_simulator import PushSimulator
 from tests.wheel_index import WheelIndex
 from tests.wheels import wheel
 
@@ -240,6 +244,33 @@ def test_a_build_without_work_asks_nobody(fleet):
     assert notes(built(one, "base")[2]) == []
     _, done, said = built(one, "child", "--no-shared-cache")
     assert (len(done), notes(said)) == (1, [])
+
+
+def test_an_interrupt_while_the_cache_hangs(fleet):
+    """It stops as any other build, whatever the registry was asked for."""
+    with PushSimulator() as registry:
+        registry.fault("GET .*/manifests/", silence(60), forever=True)
+        one = fleet.machine("one", **{PLACE: f"{registry.host}/team/cache"})
+        with started(one, "build") as process:
+            assert eventually(lambda: registry.seen("GET .*/manifests/"))
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert len(errors(said)) == 1
+
+
+def test_an_interrupt_while_results_are_written(fleet):
+    """What is built stays, and is not built again."""
+    with PushSimulator() as registry:
+        registry.fault("HEAD .*/manifests/", silence(60), forever=True)
+        one = fleet.machine("one", **{PLACE: f"{registry.host}/team/cache"})
+        with started(one, "build", "base") as process:
+            assert eventually(lambda: "team/base" in (one.store / "index.json").read_text())
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert len(errors(said)) == 1
+    assert built(one, "base")[1] == []
 
 
 @pytest.mark.parametrize(

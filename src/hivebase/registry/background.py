@@ -1,27 +1,29 @@
-"""Work that goes on while something else does: a bounded queue, a few threads, and a wait at the end."""
+"""Work on threads that die with the process: what hangs in the network after Ctrl-C must not keep it."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _POLL = 0.2
 """Seconds between looks around while waiting: a signal may wake another thread than the one that waits."""
 
 
 class Background(Generic[T]):
-    """See the module. Safe between threads; no thread is started before there is work.
+    """A queue and a few threads. Safe between threads; no thread is started before there is work.
 
     Args:
         work: called with each item, on any thread; must not raise.
         workers: threads at most.
-        waiting: items that may wait; who puts one more waits as well.
+        waiting: items that may wait, 0 for any number; who puts one more waits as well.
     """
 
     def __init__(self, work: Callable[[T], object], *, workers: int, waiting: int) -> None:
@@ -37,7 +39,6 @@ class Background(Generic[T]):
         with self._lock:
             if self._threads < self._workers:
                 self._threads += 1
-                # A daemon: what hangs in the network after Ctrl-C must not keep the process.
                 threading.Thread(target=self._run, name="background", daemon=True).start()
         while not self._abandoned.is_set():
             try:
@@ -69,3 +70,25 @@ class Background(Generic[T]):
                     self._work(item)
             finally:
                 self._queue.task_done()
+
+
+def started(crew: Background[Callable[[], None]], work: Callable[[], R]) -> Future[R]:
+    """Let ``crew``, whose work is to call its items, do ``work``; return what will be its result."""
+    future: Future[R] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- whoever waits is told
+            future.set_exception(error)
+
+    crew.put(call)
+    return future
+
+
+def awaited(future: Future[R], check: Callable[[], object]) -> R:
+    """Return the result of ``future``; while it is waited for, ``check`` is called, which may raise."""
+    while not future.done():
+        check()
+        wait([future], _POLL)
+    return future.result()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from hivebase.oci.model import MANIFEST
 from hivebase.progress import Event, Listener, silent
 from hivebase.registry import cache_entry
 from hivebase.registry.auth import AuthenticationError
-from hivebase.registry.background import Background
+from hivebase.registry.background import Background, awaited, started
 from hivebase.registry.cache_entry import Entry, tag_of
 from hivebase.registry.endpoint import reaching
 from hivebase.registry.once import Once
@@ -46,7 +45,10 @@ if TYPE_CHECKING:
 SUBJECT = "shared cache"
 """Of its events."""
 
-READERS = 4
+READERS = 8
+"""Entries that are asked for at once."""
+
+FETCHERS = 4
 """Blobs that are fetched at once."""
 
 WRITERS = 3
@@ -118,8 +120,10 @@ class RegistryCache:
         self._uploaded: Once[None] = Once()
         self._refused: set[str] = set()
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._background: Background[_Job] = Background(self._write, workers=WRITERS, waiting=WAITING)
+        # Two crews: who reads an entry waits for its blobs.
+        self._readers: Background[Callable[[], None]] = Background(_call, workers=READERS, waiting=0)
+        self._fetchers: Background[Callable[[], None]] = Background(_call, workers=FETCHERS, waiting=0)
+        self._writers: Background[_Job] = Background(self._write, workers=WRITERS, waiting=WAITING)
 
     # Reading
 
@@ -131,7 +135,11 @@ class RegistryCache:
         Raises:
             InterruptedByUserError: the build was cancelled meanwhile.
         """
-        found = self._found.do((namespace, key), lambda: self._get(namespace, key))
+
+        def ask() -> dict[str, Any] | None:
+            return awaited(started(self._readers, lambda: self._get(namespace, key)), self._check_cancelled)
+
+        found = self._found.do((namespace, key), ask)
         return None if tag_of(namespace, key) in self._refused else found
 
     def refuse(self, namespace: str, key: Digest, why: str) -> None:
@@ -155,7 +163,7 @@ class RegistryCache:
         except (CorruptContentError, NotFoundError) as error:
             self.refuse(namespace, key, error.what)
             return None
-        except (HivebaseError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, a build can do without the cache
             self._give_up(error, "read")
             return None
         if entry is None:
@@ -192,15 +200,11 @@ class RegistryCache:
         step = f"fetching {total / 1e6:.0f} MB of {entry.tag[:-52]}"
         if total >= _LONG:
             self._listener(Event(SUBJECT, "started", step))
-        with self._lock:
-            self._pool = self._pool or ThreadPoolExecutor(READERS, "cache")
-        coming = [self._pool.submit(self._fetch_once, repository, blob) for blob in wanted]
+        coming = [started(self._fetchers, partial(self._fetch_once, repository, blob)) for blob in wanted]
         try:
             for future in coming:
-                future.result()
+                awaited(future, self._check_cancelled)
         finally:
-            for future in coming:
-                future.cancel()
             if total >= _LONG:
                 seconds = repository.transport.clock.monotonic() - began
                 self._listener(Event(SUBJECT, "done", step, seconds=seconds))
@@ -244,18 +248,18 @@ class RegistryCache:
             tag = tag_of(namespace, key)
             with self._lock:
                 replace = replace or tag in self._refused
-            self._background.put(_Job(Entry(namespace, key, value, tuple(blobs)), replace))
+            self._writers.put(_Job(Entry(namespace, key, value, tuple(blobs)), replace))
 
     def finish(self) -> None:
         """Wait until everything is written, and say what went to and fro."""
-        left = self._background.left
+        left = self._writers.left
         if left and self._writing is not None:
             step = f"writing {left} results to {self._where}"
             clock = self._writing.transport.clock
             began = clock.monotonic()
             self._listener(Event(SUBJECT, "started", step))
             try:
-                self._background.finish()
+                self._writers.finish()
             finally:
                 self._listener(Event(SUBJECT, "done", step, seconds=clock.monotonic() - began))
         counts = self.counts
@@ -265,17 +269,12 @@ class RegistryCache:
                 f"{counts.read} results read ({counts.fetched / 1e6:.1f} MB fetched){refused}, "
                 f"{counts.written} written ({counts.sent / 1e6:.1f} MB sent)"
             )
-        self._close()
 
     def abandon(self) -> None:
         """End it without waiting for anything."""
         self._cancel.set()
-        self._background.abandon()
-        self._close()
-
-    def _close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        for crew in (self._readers, self._fetchers, self._writers):
+            crew.abandon()
 
     def _write(self, job: _Job) -> None:
         repository = self._writing
@@ -343,6 +342,10 @@ class RegistryCache:
 
     def _note(self, text: str) -> None:
         self._listener(Event(SUBJECT, "note", text))
+
+
+def _call(work: Callable[[], None]) -> None:
+    work()
 
 
 def _download(repository: Repository, blob: Descriptor, sink: Callable[[bytes], object]) -> None:
