@@ -25,6 +25,10 @@
 `referrers`        what refers to an image, and adding to it
 `merge`            tags that many write to
 `small`            blobs that are held in memory
+`cache`            results of builds, shared between machines
+`cache_entry`      what one of them says, and how it is sealed
+`once`             work that many ask for and one does
+`background`       work on threads that die with the process
 `errors`           the error that lets a build use a stand-in
 =================  ==================================================================
 """
