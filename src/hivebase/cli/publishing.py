@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
 import msgspec
 
 from hivebase.errors import UsageError
@@ -23,6 +24,28 @@ if TYPE_CHECKING:
     from hivebase.registry.client import RegistryClient
     from hivebase.registry.ecr.target import EcrTarget
     from hivebase.release.target import Target
+
+
+_F = TypeVar("_F", bound="Callable[..., object]")
+
+
+def place_options(command: _F) -> _F:
+    """Give a verb the options that say where to publish, which version, and which images."""
+    options = (
+        click.option(
+            "--to",
+            metavar="REGISTRY/PREFIX|PROFILE",
+            default="",
+            help="Where to: an address, a profile of hivebase.toml, or 'ecr' (default: the profile 'default').",
+        ),
+        click.option(
+            "--version", metavar="X.Y.Z", help="Version to publish, instead of the one in hivebase.toml."
+        ),
+        click.option("--group", default="", help="Only the images of this group of hivebase.toml."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hivebase.cli.output import emit, emit_json, human_size, note, table
+from hivebase.cli.publishing import open_place, place_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,14 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("push", short_help="Publish images of the hive.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
-@click.option(
-    "--to",
-    metavar="REGISTRY/PREFIX|PROFILE",
-    default="",
-    help="Where to: an address, a profile of hivebase.toml, or 'ecr' (default: the profile 'default').",
-)
-@click.option("--version", metavar="X.Y.Z", help="Version to publish, instead of the one in hivebase.toml.")
-@click.option("--group", default="", help="Only the images of this group of hivebase.toml.")
+@place_options
 @click.option(
     "--floating",
     multiple=True,
@@ -59,7 +53,6 @@ def command(directory: str, /, **words: Any) -> None:
     """
     from hivebase.cli.display import Display  # noqa: PLC0415 -- verbs load what they use
     from hivebase.cli.interrupts import second_interrupt_kills  # noqa: PLC0415
-    from hivebase.cli.publishing import open_place  # noqa: PLC0415
     from hivebase.release.publish import Publication, Rules, releases  # noqa: PLC0415
 
     second_interrupt_kills()

@@ -8,18 +8,12 @@ from typing import Any
 import click
 
 from hivebase.cli.output import emit, emit_json, table
+from hivebase.cli.publishing import open_place, place_options
 
 
 @click.command("status", short_help="Compare the hive with what a registry has.")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
-@click.option(
-    "--to",
-    metavar="REGISTRY/PREFIX|PROFILE",
-    default="",
-    help="Which registry: as in 'hivebase push' (default: the profile 'default').",
-)
-@click.option("--version", metavar="X.Y.Z", help="Version to look for, instead of the one in hivebase.toml.")
-@click.option("--group", default="", help="Only the images of this group of hivebase.toml.")
+@place_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(directory: str, /, **words: Any) -> int:
@@ -29,7 +23,6 @@ def command(directory: str, /, **words: Any) -> int:
     was published anew since. Exit code 1 if there is anything to tell.
     """
     from hivebase.cli.display import Display  # noqa: PLC0415 -- verbs load what they use
-    from hivebase.cli.publishing import open_place  # noqa: PLC0415
     from hivebase.release.status import status  # noqa: PLC0415
 
     with Display() as display, open_place(Path(directory), words, display) as place:
