@@ -181,6 +181,27 @@ def test_r13_a_realm_without_tls_is_refused(tmp_path, connect):
         assert plain.requests == []
 
 
+@pytest.mark.parametrize("order", [("Bearer", "Basic"), ("Basic", "Bearer")])
+def test_challenges_in_several_lines_are_all_read(connect, order):
+    """A server may offer them in one header or in one for each; the better one is taken in either case."""
+    with Simulator(auth="bearer", users={"me": PASSWORD}) as registry:
+        registry.add_image("team/app", "1.0")
+        lines = {
+            "Bearer": f'Bearer realm="{registry.url}/token",service="simulator"',
+            "Basic": 'Basic realm="x"',
+        }
+
+        def act(handler, _reply):
+            head = "".join(f"WWW-Authenticate: {lines[scheme]}\r\n" for scheme in order)
+            handler.wfile.write(f"HTTP/1.1 401 No\r\n{head}Content-Length: 0\r\n\r\n".encode())
+
+        registry.fault("GET /v2/$", act)
+        with connect(auths=login(registry)) as client:
+            client.resolve(ref(registry), AMD64)
+        assert registry.seen("GET /token")
+        assert all("Basic" not in seen.headers.get("authorization", "") for seen in registry.seen("GET /v2/"))
+
+
 def test_an_authentication_that_nobody_knows_is_told(registry, connect):
     """Negotiate and the like are named."""
     registry.fault("GET", status(401, {"WWW-Authenticate": "Negotiate abc"}))

@@ -82,6 +82,44 @@ def test_r10_a_body_that_drips_ends_in_a_time_out(registry):
     assert caught.value.cause == "timeout"
 
 
+def framed(pieces: bytes, pause: float):
+    """Send a body in chunks whose framing goes on for ever with ``pieces``."""
+
+    def act(handler, _reply):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0")
+        while True:
+            handler.wfile.write(pieces)
+            time.sleep(pause)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pause"), [(b"\r\nX: y" * 100, 0.0), (b"0", 0.01)], ids=["trailers", "size of a chunk"]
+)
+def test_r10_framing_that_never_ends_ends_in_a_time_out(registry, pieces, pause):
+    """What is read whole before there is a piece of the body has the time of the body, too."""
+    registry.fault("GET", framed(pieces, pause), forever=True)
+    limits = replace(QUICK, answer=0.4, tries=1)
+    with Transport(environ={}, limits=limits) as transport, pytest.raises(NoAnswerError) as caught:
+        transport.ask(registry.get(), 1000)
+    assert caught.value.cause == "timeout"
+
+
+def test_r10_a_body_until_the_end_of_the_connection_is_not_taken_for_whole(registry):
+    """Without a length the end of the connection is the end of the body; our own end of it is not."""
+
+    def act(handler, _reply):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
+        time.sleep(5)
+
+    registry.fault("GET", act, forever=True)
+    limits = replace(QUICK, answer=0.3, idle=2.0, tries=1)
+    with Transport(environ={}, limits=limits) as transport, pytest.raises(NoAnswerError) as caught:
+        transport.ask(registry.get(), 1000)
+    assert caught.value.cause == "timeout"
+
+
 def test_cancelling_ends_a_download(registry):
     """Who sets the cancel event does not wait for the rest of the body."""
     cancel = threading.Event()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.registry_simulator import changed, redirect, reset, silence, status
 
 from hivebase.errors import HivebaseError
-from hivebase.transport import LIMITS, Request, Secret, Transport, redact
+from hivebase.transport import LIMITS, Answer, Request, Secret, Transport, redact
 from hivebase.transport.secrets import _SHOWN_PARAMETERS
 from hivebase.values import replace
 
@@ -100,6 +100,22 @@ def test_c6_a_long_text_takes_no_long_time(piece):
     began = time.process_time()
     redact(piece * (65536 // len(piece)))
     assert time.process_time() - began < 1
+
+
+def test_c3_requests_and_answers_do_not_show_what_they_carry():
+    """Bodies and headers may be credentials, and so may the query of an address."""
+    request = Request(
+        "POST",
+        "https://me:pw@host/token?sig=abcdef&scope=s",
+        {"X": "in-a-header"},
+        Secret("in-the-header"),
+        b"in-the-body",
+    )
+    assert repr(request) == "Request(POST https://***@host/token?sig=***&scope=s)"
+    answer = Answer(
+        200, {"location": "https://host/?sig=abcdef"}, b'{"token": "abcdef"}', "https://host/token"
+    )
+    assert repr(answer) == "Answer(200 of https://host/token, 19 bytes)"
 
 
 def test_c3_no_failing_request_prints_the_secret(registry, clock, caplog):

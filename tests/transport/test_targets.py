@@ -85,6 +85,16 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize(
+    "url", ["http://[::1/", "http://[nonsense]/", "//[", "http://a:b/", "http://\u2100/"]
+)
+def test_r12_a_redirect_to_what_is_no_address_is_refused(registry, transport, url):
+    """Also where the library that joins addresses would rather fail."""
+    registry.fault("GET", redirect(url.encode().decode("latin-1")))
+    with pytest.raises(RefusedTargetError):
+        transport.ask(registry.get(), 100)
+
+
 @pytest.mark.parametrize("url", HOSTILE)
 def test_r12_a_public_registry_cannot_send_us_inside(url):
     """No spelling of an inner address passes, whatever scheme the registry itself has."""

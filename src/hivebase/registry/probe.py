@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
 from hivebase.errors import SystemFaultError
 from hivebase.registry.endpoint import reason
 from hivebase.transport import Retry
+from hivebase.transport.targets import joined
 
 if TYPE_CHECKING:
     from hivebase.registry.repository import Repository
@@ -31,7 +31,7 @@ def check_writable(repository: Repository) -> None:
             f"{repository.registry} takes no uploads to {repository.name}", why=reason(answer)
         )
     try:
-        url = urljoin(repository.url(""), location)
+        url = joined(repository.url(""), location)
         repository.send("DELETE", url, {}, None, patience=transport.limits.idle)
     except (Retry, SystemFaultError):
         pass  # registries forget uploads that nobody goes on with

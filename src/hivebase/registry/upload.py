@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, BinaryIO, Literal, NoReturn
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from hivebase.errors import CorruptContentError, SystemFaultError
 from hivebase.registry.auth import AuthenticationError
 from hivebase.registry.endpoint import reason
 from hivebase.transport import Body, Retry
 from hivebase.transport.limits import MIB
+from hivebase.transport.targets import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +158,7 @@ class _Upload:
 
     def _move(self, answer: Answer) -> None:
         """Go where the answer says; it may say so relative to where it was asked."""
-        self._location = urljoin(self._location, answer.headers.get("location", ""))
+        self._location = joined(self._location, answer.headers.get("location", ""))
 
     def _send(self) -> None:
         size = self._descriptor.size

@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 _PER_ADDRESS = 2.0
 
 
-class _Watchdog:
-    """Ends a blocking read of a socket at a deadline, by closing both directions under it."""
+class Watchdog:
+    """Ends a blocking read of a socket at a deadline, by closing both directions under it.
+
+    Attributes:
+        bitten: whether the time was up.
+    """
 
     def __init__(self, watched: Callable[[], object], seconds: float) -> None:
         self._watched = watched
@@ -53,13 +57,21 @@ class _Watchdog:
                 # Past ssl.SSLSocket.shutdown, which would change the object that another thread is reading.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    def __enter__(self) -> None:
+    def start(self) -> None:
+        """Begin to count."""
         self._timer.start()
+
+    def stop(self) -> None:
+        """Let the socket be, if it is not too late."""
+        self._timer.cancel()
+
+    def __enter__(self) -> None:
+        self.start()
 
     def __exit__(
         self, _type: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        self.stop()
         if self.bitten:
             raise TimeoutError("the time is up") from error
 
@@ -117,10 +129,15 @@ class _Bounded(HTTPConnection):
         super().request(method, url, body, *arguments, **options)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        if not isinstance(self.timeout, int | float):
-            return super().getresponse()
-        with _Watchdog(lambda: self.sock, self.timeout):
-            return super().getresponse()
+        # Kept for the body: the connection forgets its socket where the server will close it.
+        watched = self.sock
+        if isinstance(self.timeout, int | float):
+            with Watchdog(lambda: self.sock, self.timeout):
+                response = super().getresponse()
+        else:
+            response = super().getresponse()
+        response.watched = watched  # type: ignore[attr-defined]
+        return response
 
 
 class _BoundedTLS(_Bounded, HTTPSConnection):
@@ -135,7 +152,7 @@ class _BoundedTLS(_Bounded, HTTPSConnection):
     def connect(self) -> None:
         seconds = self.timeout if isinstance(self.timeout, int | float) else threading.TIMEOUT_MAX
         try:
-            with _Watchdog(lambda: self._twin, seconds):
+            with Watchdog(lambda: self._twin, seconds):
                 super().connect()
         finally:
             if self._twin is not None:

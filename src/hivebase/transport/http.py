@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urljoin
 
 import msgspec
 
@@ -23,7 +22,7 @@ from hivebase.transport.errors import NoAnswerError
 from hivebase.transport.limits import LIMITS, Limits
 from hivebase.transport.proxies import Proxies, Proxy
 from hivebase.transport.secrets import Secret, redact
-from hivebase.transport.targets import Origin, check_target, normalised
+from hivebase.transport.targets import Origin, check_target, joined, normalised
 from hivebase.transport.waiting import RETRIED_STATUSES, Clock, Pauses, SystemClock, retry_after
 
 if TYPE_CHECKING:
@@ -72,6 +71,10 @@ class Request(msgspec.Struct, frozen=True):
     public_only: bool = False
     patience: float | None = None
 
+    def __repr__(self) -> str:
+        # The body may be a credential (a refresh token), and so may headers and the query of the URL.
+        return f"Request({self.method} {redact(self.url)})"
+
 
 class Answer(msgspec.Struct, frozen=True):
     """A small answer, read to its end. Header names are lower-case; ``url`` is the last one, redacted."""
@@ -80,6 +83,9 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     url: str
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status} of {self.url}, {len(self.body)} bytes)"  # which may be a token
 
 
 class Retry(Exception):  # noqa: N818 -- not an error but a request to try again
@@ -108,7 +114,8 @@ class Response:
         self._origin = Origin.of(url)
         self._transport = transport
         self.status = raw.status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in raw.headers.items()}
+        # Merged: a server may offer its challenges (WWW-Authenticate) in one line or in several.
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in raw.headers.itermerged()}
         self.url = redact(url)
 
     def read(self, limit: int) -> bytes:
@@ -139,27 +146,42 @@ class Response:
             Retry: the body broke off, stood still, or took longer than ``seconds``.
             InterruptedByUserError: the transport was cancelled.
         """
+        from hivebase.transport.connections import Watchdog  # noqa: PLC0415 -- see there
+
         transport = self._transport
         deadline = transport.clock.monotonic() + seconds
-        while most > 0:
-            try:
-                chunk = self._raw.read1(min(_CHUNK, most))
-            except Exception as error:  # noqa: BLE001 -- urllib3 has no common base for what a socket can do
-                raise transport.translated(error, self._origin, None) from None
-            if not chunk:
-                return
-            if transport.cancel.is_set():
-                raise InterruptedByUserError("interrupted while downloading")
-            most -= len(chunk)
-            yield chunk
-            if transport.clock.monotonic() > deadline:
-                raise Retry(
-                    NoAnswerError(
-                        f"{self.url} did not send its answer within {seconds:.0f} s",
-                        cause="timeout",
-                        why="the connection is slower than any useful one",
-                    )
-                )
+        # One read may last for ever as well: sizes of chunks and trailers are read whole, however they drip.
+        watchdog = Watchdog(lambda: getattr(self._raw, "watched", None), seconds)
+        watchdog.start()
+        try:
+            while most > 0:
+                try:
+                    chunk = self._raw.read1(min(_CHUNK, most))
+                except Exception as error:  # noqa: BLE001 -- urllib3 has no common base for what a socket can do
+                    if watchdog.bitten:
+                        raise self._late(seconds) from None
+                    raise transport.translated(error, self._origin, None) from None
+                if watchdog.bitten:
+                    raise self._late(seconds)
+                if not chunk:
+                    return
+                if transport.cancel.is_set():
+                    raise InterruptedByUserError("interrupted while downloading")
+                most -= len(chunk)
+                yield chunk
+                if transport.clock.monotonic() > deadline:
+                    raise self._late(seconds)
+        finally:
+            watchdog.stop()
+
+    def _late(self, seconds: float) -> Retry:
+        return Retry(
+            NoAnswerError(
+                f"{self.url} did not send its answer within {seconds:.0f} s",
+                cause="timeout",
+                why="the connection is slower than any useful one",
+            )
+        )
 
     def close(self) -> None:
         """Give the connection back, or close it when something is still to come."""
@@ -316,7 +338,7 @@ class Transport:
 
     def _redirected(self, request: Request, location: str) -> Request:
         base = Origin.of(request.url)
-        target = urljoin(request.url, location)
+        target = joined(request.url, location)
         guarded = self.check(target, base, "a redirect")
         same = Origin.of(target) == base
         return msgspec.structs.replace(
