@@ -172,6 +172,16 @@ def test_a_machine_that_does_all_again_tells_the_others(fleet):
     assert (third, done) == (again, [])
 
 
+def test_a_machine_that_does_all_again_takes_no_layer_of_wheels(fleet):
+    """It is its own witness for everything."""
+    built(fleet.machine("one"), "wheels")
+    before = len(fleet.index.seen(r"GET /files/.*\.whl$"))
+    _, done, said = built(fleet.machine("two"), "wheels", "--no-cache")
+    assert len(done) == 3
+    assert len(fleet.index.seen(r"GET /files/.*\.whl$")) == 2 * before
+    assert "0 results read" in notes(said)[-1]
+
+
 def test_who_only_reads_writes_nothing(fleet):
     """Whether hivebase.toml says so or the environment."""
     fleet.files["hivebase.toml"] = (
@@ -246,13 +256,14 @@ def test_a_build_without_work_asks_nobody(fleet):
     assert (len(done), notes(said)) == (1, [])
 
 
-def test_an_interrupt_while_the_cache_hangs(fleet):
+@pytest.mark.parametrize("what", ["step", "wheel-layer"])
+def test_an_interrupt_while_the_cache_hangs(fleet, what):
     """It stops as any other build, whatever the registry was asked for."""
     with PushSimulator() as registry:
-        registry.fault("GET .*/manifests/", silence(60), forever=True)
+        registry.fault(f"GET .*/manifests/cache-{what}", silence(60), forever=True)
         one = fleet.machine("one", **{PLACE: f"{registry.host}/team/cache"})
         with started(one, "build") as process:
-            assert eventually(lambda: registry.seen("GET .*/manifests/"))
+            assert eventually(lambda: registry.seen(f"GET .*/manifests/cache-{what}"))
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130

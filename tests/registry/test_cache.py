@@ -578,6 +578,24 @@ def test_after_an_interruption_nothing_is_asked(registry, opened, store, other):
     assert list(registry.tags) == [(NAME, TAG)]
 
 
+@pytest.mark.parametrize("what", ["manifests", "blobs"])
+def test_an_interruption_does_not_wait_for_the_registry(registry, opened, store, other, what):
+    """Which says nothing until the build has gone."""
+    fill(opened, store)
+    cancel, gone = threading.Event(), threading.Event()
+
+    def hold(handler, reply):
+        cancel.set()
+        gone.wait(120)
+        handler.send(reply)
+
+    registry.fault(f"GET .*/{what}/", hold, forever=True)
+    with opened(other, cancel=cancel, finish=False) as cache:
+        with pytest.raises(InterruptedByUserError):
+            cache.get("step", KEY)
+        gone.set()
+
+
 def test_writing_waits_for_the_registry_and_not_for_ever(registry, opened, store, monkeypatch):
     """A slow registry holds up who writes more than may wait; once the build is broken off nobody waits."""
     monkeypatch.setattr("hivebase.registry.cache.WAITING", 2)
