@@ -11,6 +11,7 @@ are known.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -91,11 +92,15 @@ class DockerTarget:
 
 
 def layers_of(command: Command, ids: Sequence[str]) -> list[list[str]]:
-    """Return the DiffIDs of images, lowest first; those that are gone by now are left out."""
+    """Return the DiffIDs of images, lowest first; those that are gone by now, or tell none, are left out."""
     if not ids:
         return []
     printed = command.attempt("image", "inspect", "--format", "{{json .RootFS.Layers}}", *ids).stdout
-    return [msgspec.json.decode(line, type=list[str] | None) or [] for line in printed.splitlines() if line]
+    found = []
+    for line in printed.splitlines():
+        with contextlib.suppress(msgspec.MsgspecError):
+            found.append(msgspec.json.decode(line, type=list[str]))
+    return found
 
 
 def held_chain(diff_ids: Sequence[str], images: Sequence[Sequence[str]]) -> frozenset[str]:
