@@ -70,7 +70,7 @@ def _written(write, *arguments, **options) -> dict[str, bytes]:
 def test_an_oci_archive_without_a_layer_names_it_all_the_same(store, image) -> None:
     """Its blob alone is left out; whoever reads must have it. Those written are told with their sizes."""
     one, two, _ = image.manifest.layers
-    told = {}
+    told: dict[str, int] = {}
     whole = _written(write_oci, store, image, [oci_name(NAME)])
     part = _written(write_oci, store, image, [oci_name(NAME)], without={one.digest}, told=told.setdefault)
     assert whole.keys() - part.keys() == {f"blobs/sha256/{Digest.parse(one.digest).hex}"}
@@ -80,7 +80,7 @@ def test_an_oci_archive_without_a_layer_names_it_all_the_same(store, image) -> N
 
 def test_a_docker_archive_without_a_layer_names_it_all_the_same(store, image) -> None:
     """Its file alone is left out, in all its places."""
-    told = {}
+    told: dict[str, int] = {}
     whole = _written(write_docker, store, image, [NAME])
     part = _written(write_docker, store, image, [NAME], without={Digest.of(ONE)}, told=told.setdefault)
     assert whole.keys() - part.keys() == {f"{Digest.of(ONE).hex}.tar"}
