@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ settings.register_profile(
     "hive", deadline=None, derandomize=NO_SKIP, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("hive")
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start be interrupted: what a shell runs in the background ignores Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
