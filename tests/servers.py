@@ -111,13 +111,17 @@ _EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 @contextmanager
 def docker_registry(
-    directory: Path, *, tls: Certificate | None = None, user: tuple[str, str] | None = None
+    directory: Path, *, tls: Certificate | None = None, user: tuple[str, str] | None = None, port: int = 0
 ) -> Iterator[str]:
-    """Run docker-registry; yield its ``localhost:port``. With ``user`` it asks for that name and password."""
+    """Run docker-registry; yield its ``localhost:port``.
+
+    With ``user`` it asks for that name and password. With the ``port`` of one that ran before it has what that one had,
+    and another secret for uploads.
+    """
     need("docker-registry")
-    port = free_port()
+    port = port or free_port()
     home = directory / f"registry-{port}"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     text = f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {home}}}}}\n"
     text += f"http:\n  addr: 127.0.0.1:{port}\n"
     if tls is not None:
