@@ -361,9 +361,11 @@ def test_r20_of_two_publishers_of_one_version_one_wins(server, connect, store, p
                 with suppress(StopIteration):
                     next(looks)()
 
-            delays = iter((0.0, 0.03 * number))
+            def dawdle(delays=iter((0.0, 0.03 * number))):  # noqa: B008 -- one for each tag
+                time.sleep(next(delays, 0.0))
+
             line.hook(f"HEAD .*/manifests/{tag}$", meet)
-            line.hook(f"PUT .*/manifests/{tag}$", lambda delays=delays: time.sleep(next(delays, 0.0)))
+            line.hook(f"PUT .*/manifests/{tag}$", dawdle)
         processes = [start(store, line.host, {name: digest}, tags) for digest in ours]
         told = [finish(process) for process in processes]
         assert all(len(line.seen(f"PUT .*/manifests/{tag}$")) == 2 for tag in tags)
