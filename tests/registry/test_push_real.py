@@ -220,12 +220,8 @@ def test_r3_a_blob_whose_line_breaks_is_sent_again(line, connect, store, prefix,
         publish(items_of(client, store, line.host, images), "1.0.0")
     assert_published(line.host, images)
     assert_nothing_twice(line)
-    others = [
-        passed
-        for passed in line.seen("(PATCH|PUT) .*/blobs/")
-        if passed.size < CHUNK // 2 < passed.size + after
-    ]
-    assert line.bytes("(PATCH|PUT) .*/blobs/") <= 2 * blob.size + 1000 + 1000 + after, others
+    # This registry forgets what was confirmed before the chunk that broke: at most everything goes twice.
+    assert line.bytes("(PATCH|PUT) .*/blobs/") < 2 * (blob.size + 1000) + 1000
 
 
 @pytest.mark.parametrize("broken", [Cut(0), Cut(1), Deaf()])
