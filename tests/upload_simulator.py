@@ -45,6 +45,15 @@ class torn:  # noqa: N801 -- same
 
 
 @dataclass
+class hasty:  # noqa: N801 -- same
+    """Answer honestly at once, without reading the body, and close the connection."""
+
+    def early(self, handler: Handler, seen: Seen) -> None:
+        handler.send(handler.server.simulator.reply(seen))
+        handler.close_connection = True
+
+
+@dataclass
 class Session:
     """An upload."""
 

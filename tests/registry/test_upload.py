@@ -8,7 +8,7 @@ from email.utils import formatdate
 import pytest
 from tests.registry.pushing import Memory, target
 from tests.registry_simulator import Simulator, changed, honest, instead, reset, status
-from tests.upload_simulator import PushSimulator, lost, torn
+from tests.upload_simulator import PushSimulator, hasty, lost, torn
 
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, InterruptedByUserError, SystemFaultError
@@ -657,6 +657,25 @@ def test_r24_a_token_that_expires_on_the_way_is_renewed_and_the_body_sent_again(
         for refused, taken in zip(sent[::2], sent[1::2], strict=True):
             assert refused.body == taken.body
             assert refused.headers["authorization"] != taken.headers["authorization"]
+
+
+def test_r24_a_registry_that_refuses_a_token_before_it_has_read_the_body(connect, memory):
+    """It answers and closes while most of the body is still to come; whether the answer is seen is a matter of luck."""
+    with PushSimulator(auth="bearer", users={"me": "my-password"}) as registry:
+        blob = memory.noise(20 << 20)
+
+        def forget(handler, reply):
+            for scopes in registry.tokens.values():
+                scopes.clear()
+            handler.send(reply)
+
+        registry.fault("POST", forget)
+        registry.fault("PUT", hasty())
+        auths = {registry.host: {"username": "me", "password": "my-password"}}
+        with connect(auths=auths) as client:
+            assert upload(client, registry, memory, blob) == "sent"
+        assert registry.seen("PUT")[0].body == b""
+        assert whole(registry, memory, blob)
 
 
 def test_r24_a_wider_scope_is_asked_for_once(connect, memory):
