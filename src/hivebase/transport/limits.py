@@ -34,7 +34,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     # Sending.
     chunk: int = 64 * MIB
-    """What is sent again at most when a connection breaks: longer blobs are uploaded in pieces of this size."""
+    """Longer blobs are uploaded in pieces of this size: where a connection breaks only the last one is sent again, if
+    the registry remembers the others."""
 
     # Trying again.
     tries: int = 5
