@@ -96,6 +96,10 @@ class PushSimulator(Simulator):
     def holds(self, repository: str, digest: str) -> bool:
         return digest not in self.holders or repository in self.holders[digest]
 
+    def lose(self, repository: str, digest: str) -> None:
+        """Forget that a repository has something; what names it stays."""
+        self.holders[digest].discard(repository)
+
     def keep(self, seen: Seen) -> None:
         """Append what came of a broken request."""
         if session := self.sessions.get(urlsplit(seen.path).path.rpartition("/")[2]):

@@ -408,3 +408,48 @@ def test_listeners_hear_of_every_blob_and_image(registry, family):
     assert [event.text.split()[1] for event in heard].count("manifest") == 3
     assert len(heard) == 12
     assert {event.subject for event in heard} == {item.name for item in family}
+
+
+# What an earlier release says.
+
+
+def test_what_an_earlier_release_consists_of_is_not_asked_for(registry, family, memory):
+    """Of the next release, one layer is new; the rest is known from the manifest before it, and mounted from there."""
+    release(registry, family)
+    parent, _, child = family
+    layers = list(child.tree.blobs[:-1])
+    patched = memory.item(child.repository, memory.image(*layers[:-1], memory.noise(700)))
+    added = memory.item(parent.repository, memory.image(*parent.tree.blobs[:-1], layers[1]))
+    registry.requests.clear()
+    push = Push([added, patched])
+    push.learn(patched, "1.0.0")
+    push.send()
+    assert whole(registry, [added, patched])
+    asked = {seen.path.rpartition("/")[2] for seen in registry.seen("HEAD /v2/team/app/blobs/")}
+    assert asked.isdisjoint(layer.digest for layer in layers[:-1])
+    # The parent's repository did not have that layer; the child's was known to.
+    (mount,) = registry.seen("POST .*mount")
+    assert mount.path.endswith("from=team%2Fapp")
+    assert push.sent.blobs == {"present": 3, "mounted": 1, "sent": 3}
+
+
+def test_an_earlier_release_that_is_not_whole_any_more_is_not_believed(registry, family, memory):
+    """The registry lost a blob of which a manifest still speaks: each is looked for, and the push succeeds."""
+    release(registry, family)
+    child = family[-1]
+    layers = list(child.tree.blobs[:-1])
+    patched = memory.item(child.repository, memory.image(*layers[:-1], memory.noise(700)))
+    registry.lose(child.repository.name, layers[0].digest)
+    push = Push([patched])
+    push.learn(patched, "1.0.0")
+    push.send()
+    assert whole(registry, [patched])
+
+
+def test_an_earlier_release_that_cannot_be_read_says_nothing(registry, family):
+    """Neither one that is not there nor one that is damaged keeps the push from looking for itself."""
+    registry.fault("GET .*/manifests/", status(500), forever=True)
+    push = Push(family)
+    push.learn(family[0], "0.9.0")
+    push.send()
+    assert whole(registry, family)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hivebase.errors import InterruptedByUserError
+from hivebase.errors import HivebaseError, InterruptedByUserError, SystemFaultError
+from hivebase.oci import documents
 from hivebase.progress import Event, Listener, silent
 from hivebase.registry.manifests import claim_tag, confirm_tag, digest_of, put_manifest, write_tag
+from hivebase.registry.resolve import fetch
 from hivebase.registry.upload import has_blob, upload_blob
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Push:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._there: dict[tuple[str, str], bool] = {}
+        self._known: dict[str, frozenset[str]] = {}
 
     def there(self, item: Item) -> bool:
         """Tell whether the repository has the image's manifest, and so all of the image."""
@@ -108,6 +111,18 @@ class Push:
                 self._there[item.repository.name, item.tree.top.digest] = found
 
         self._parallel([(look, (item,)) for item in self.items])
+
+    def learn(self, item: Item, tag: str) -> None:
+        """Note what a tag of the item's repository consists of: its blobs are taken to be there without a look.
+
+        Nothing is noted where it cannot be read.
+        """
+        try:
+            document = fetch(item.repository, tag)
+        except HivebaseError:
+            return
+        with self._lock:
+            self._known[item.repository.name] = frozenset(documents.named_by(document.data))
 
     def missing(self) -> tuple[Descriptor, ...]:
         """Return the blobs that :meth:`send` would send; for this, each is looked for in every repository.
@@ -140,6 +155,23 @@ class Push:
             self._send(batch)
 
     def _send(self, missing: Sequence[Item]) -> None:
+        self._bring_blobs(missing)
+        for item in missing:
+            try:
+                self._put_manifests(item)
+            except SystemFaultError:
+                if not self._known.pop(item.repository.name, None):
+                    raise
+                # Perhaps a blob is gone of which a manifest still speaks.
+                self._bring_blobs([item])
+                self._put_manifests(item)
+            self._there[item.repository.name, item.tree.top.digest] = True
+            self._listener(Event(item.name, "log", f"{item.tree.top.digest[7:19]} manifest", "push"))
+
+    def _bring_blobs(self, missing: Sequence[Item]) -> None:
+        for item in missing:
+            known = self._known.get(item.repository.name, frozenset())
+            self.sent.blobs.update("present" for blob in item.tree.blobs if blob.digest in known)
         chains = self._chains(missing)
         # Heavy ones first: whoever has nothing else to do at the end waits for the last one. Configs go after all
         # layers, for they are what makes layers an image.
@@ -150,12 +182,11 @@ class Push:
         ):
             wave.sort(key=lambda chain: -chain[0].size)
             self._parallel([(self._bring, chain) for chain in wave])
-        for item in missing:
-            for descriptor, data in item.tree.documents:
-                put_manifest(item.repository, descriptor.digest, data, descriptor.media_type)
-                self.sent.manifests += 1
-            self._there[item.repository.name, item.tree.top.digest] = True
-            self._listener(Event(item.name, "log", f"{item.tree.top.digest[7:19]} manifest", "push"))
+
+    def _put_manifests(self, item: Item) -> None:
+        for descriptor, data in item.tree.documents:
+            put_manifest(item.repository, descriptor.digest, data, descriptor.media_type)
+            self.sent.manifests += 1
 
     def tag(self, tags: Sequence[Tag]) -> tuple[Tag, ...]:
         """Let tags name images that were sent, in order; return those that had to be written.
@@ -188,19 +219,23 @@ class Push:
 
     def _chains(self, missing: Sequence[Item]) -> list[tuple[Descriptor, list[Item], str]]:
         """Return each blob with the images that need it and a repository that has it, if one is known."""
-        wanted: dict[str, tuple[Descriptor, list[Item], str]] = {}
+        wanted: dict[str, tuple[Descriptor, list[Item]]] = {}
+        has: dict[str, str] = {}
         for item in missing:
+            known = self._known.get(item.repository.name, frozenset())
             for blob in item.tree.blobs:
-                _, items, _ = wanted.setdefault(blob.digest, (blob, [], item.sibling))
+                if blob.digest in known:
+                    has[blob.digest] = item.repository.name
+                    continue
+                if item.sibling:
+                    has.setdefault(blob.digest, item.sibling)
+                _, items = wanted.setdefault(blob.digest, (blob, []))
                 if item.repository.name not in {other.repository.name for other in items}:
                     items.append(item)
         for item in self.items:
             if self.there(item):
-                for blob in item.tree.blobs:
-                    if blob.digest in wanted:
-                        descriptor, items, _ = wanted[blob.digest]
-                        wanted[blob.digest] = (descriptor, items, item.repository.name)
-        return list(wanted.values())
+                has |= {blob.digest: item.repository.name for blob in item.tree.blobs}
+        return [(blob, items, has.get(digest, "")) for digest, (blob, items) in wanted.items()]
 
     def _bring(self, blob: Descriptor, items: list[Item], sibling: str) -> None:
         for item in items:

@@ -19,7 +19,7 @@ from hivebase.registry.content import StoreContent, tree_of
 from hivebase.registry.endpoint import reaching
 from hivebase.registry.manifests import digest_of, moved
 from hivebase.registry.push import WORKERS, Item, Push, Tag
-from hivebase.release.tags import Floating, floating_tags, release_tag
+from hivebase.release.tags import Floating, floating_tags, newest, release_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -267,8 +267,12 @@ class Publication:
             raise moved(repository, tag, there, ours)
         self._before[release.name] = there
         self._floating[release.name] = {}
+        published = _published(repository) if there is None or self._rules.floating else ()
+        if there is None and (before := newest(published)):
+            # A release differs from the one before it by a few layers: one question instead of one for each.
+            self._push.learn(self._items[release.name], before)
         if self._rules.floating:
-            wanted = floating_tags(tag, self._rules.floating, _published(repository))
+            wanted = floating_tags(tag, self._rules.floating, published)
             for name in wanted:
                 # Written once it could never move on, and would name an old release for ever.
                 if self._rules.keeps(repository.name, name):
@@ -279,7 +283,7 @@ class Publication:
 
 
 def _published(repository: Repository) -> tuple[str, ...]:
-    from hivebase.registry.tags import list_tags  # noqa: PLC0415 -- only where a floating tag moves
+    from hivebase.registry.tags import list_tags  # noqa: PLC0415 -- not where nothing is new
 
     try:
         return list_tags(repository)

@@ -73,5 +73,11 @@ def floating_tags(version: str, wanted: Collection[Floating], published: Iterabl
     return result
 
 
+def newest(published: Iterable[str]) -> str:
+    """Return the newest release among tags, or an empty string if there is none."""
+    found = [match for tag in published if (match := _VERSION.match(tag)) and not match[4]]
+    return max(found, key=_key)[0] if found else ""
+
+
 def _key(found: re.Match[str]) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]), int(found[3])
