@@ -14,6 +14,8 @@
 `resolve`          from a reference to the manifest of one platform
 `pull`             from there into the store
 `content`          what is sent, wherever it is kept
+`download`         one blob out of one repository
+`parallel`         several requests at a time
 `upload`           one blob into one repository
 `manifests`        manifests and tags into one repository
 `push`             images into one registry

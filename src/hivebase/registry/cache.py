@@ -29,18 +29,19 @@ from hivebase.registry import cache_entry
 from hivebase.registry.auth import AuthenticationError
 from hivebase.registry.background import Background, awaited, started
 from hivebase.registry.cache_entry import Entry, tag_of
+from hivebase.registry.download import download_blob
 from hivebase.registry.endpoint import reaching
 from hivebase.registry.once import Once
 from hivebase.registry.resolve import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from hivebase.oci.model import Descriptor
     from hivebase.oci.store import Store
     from hivebase.registry.repository import Repository
-    from hivebase.transport import Response, Secret
+    from hivebase.transport import Secret
 
 SUBJECT = "shared cache"
 """Of its events."""
@@ -182,7 +183,8 @@ class RegistryCache:
             return None
         manifest = documents.parse_manifest(document.data, what="it")
         config = io.BytesIO()
-        _download(repository, cache_entry.config_of(manifest), config.write)
+        described = cache_entry.config_of(manifest)
+        download_blob(repository, described, config.write, _called(described))
         most = repository.transport.limits.layers
         entry = cache_entry.read(manifest, config.getvalue(), namespace, key, self._secret, most=most)
         self._fetch_all(repository, entry)
@@ -219,7 +221,7 @@ class RegistryCache:
                 self._check_cancelled()
                 ingest.write(chunk)
 
-            _download(repository, blob, sink)
+            download_blob(repository, blob, sink, _called(blob))
             ingest.commit(Digest.parse(blob.digest), blob.size)
         with self._lock:
             self.counts.fetched += blob.size
@@ -348,22 +350,5 @@ def _call(work: Callable[[], None]) -> None:
     work()
 
 
-def _download(repository: Repository, blob: Descriptor, sink: Callable[[bytes], object]) -> None:
-    """Hand a blob to ``sink``.
-
-    Raises:
-        NotFoundError: it is not there.
-        CorruptContentError: digest or size are not as announced.
-        HivebaseError: as `Repository.open`.
-    """
-    from hivebase.transport import Download  # noqa: PLC0415 -- only where something is fetched
-
-    digest = Digest.parse(blob.digest)
-
-    def opener(headers: Mapping[str, str]) -> Response:
-        return repository.open("GET", f"blobs/{digest}", headers)
-
-    what = f"its blob {digest.short}"
-    Download(repository.transport, opener, sink, what=what, digest=digest, size=blob.size).run(
-        repository.origin
-    )
+def _called(blob: Descriptor) -> str:
+    return f"its blob {Digest.parse(blob.digest).short}"

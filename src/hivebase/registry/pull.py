@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hivebase.digest import Digest
 from hivebase.errors import CorruptContentError, InterruptedByUserError, NotFoundError
 from hivebase.progress import Event
+from hivebase.registry.download import download_blob
+from hivebase.registry.parallel import run_all
 from hivebase.transport import Download, Origin, Request
 
 if TYPE_CHECKING:
@@ -96,18 +98,8 @@ class Pull:
 
     def _fetch_all(self, descriptors: Sequence[Descriptor]) -> int:
         wanted = {d.digest: d for d in descriptors if self._store.size(d.digest) != d.size}
-        if not wanted:
-            return 0
-        with ThreadPoolExecutor(min(_WORKERS, len(wanted)), "pull") as pool:
-            futures = [pool.submit(self.fetch_blob, descriptor) for descriptor in wanted.values()]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                # Also on Ctrl-C: leaving the pool waits for its workers, and they look at this.
-                self._stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-        self._stop.clear()
-        _raise_first(futures)
+        calls = [partial(self.fetch_blob, descriptor) for descriptor in wanted.values()]
+        run_all(calls, _WORKERS, "pull", self._stop)
         return sum(descriptor.size for descriptor in wanted.values())
 
     def fetch_blob(self, descriptor: Descriptor) -> None:
@@ -148,16 +140,7 @@ class Pull:
             ingest.commit(digest, descriptor.size)
 
     def _from_registry(self, digest: Digest, descriptor: Descriptor, sink: Callable[[bytes], object]) -> None:
-        repository = self._repository
-
-        def opener(headers: Mapping[str, str]) -> Response:
-            return repository.open("GET", f"blobs/{digest}", headers)
-
-        what = f"the blob {digest} of {self._subject}"
-        download = Download(
-            repository.transport, opener, sink, what=what, digest=digest, size=descriptor.size
-        )
-        download.run(repository.origin)
+        download_blob(self._repository, descriptor, sink, f"the blob {digest} of {self._subject}")
 
     def _from_elsewhere(
         self, digest: Digest, descriptor: Descriptor, sink: Callable[[bytes], object]
@@ -172,11 +155,3 @@ class Pull:
 
         what = f"the blob {digest} of {self._subject}"
         Download(transport, opener, sink, what=what, digest=digest, size=descriptor.size).run(Origin.of(url))
-
-
-def _raise_first(futures: Sequence[Future[None]]) -> None:
-    """Raise the error that ended the pull, not the interruptions that it caused in the other workers."""
-    errors = [e for future in futures if not future.cancelled() and (e := future.exception()) is not None]
-    errors.sort(key=lambda error: isinstance(error, InterruptedByUserError))
-    if errors:
-        raise errors[0]

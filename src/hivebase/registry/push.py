@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +17,7 @@ from hivebase.errors import HivebaseError, InterruptedByUserError, SystemFaultEr
 from hivebase.oci import documents
 from hivebase.progress import Event, Listener, silent
 from hivebase.registry.manifests import claim_tag, confirm_tag, digest_of, put_manifest, write_tag
+from hivebase.registry.parallel import run_all
 from hivebase.registry.resolve import fetch
 from hivebase.registry.upload import has_blob, upload_blob
 
@@ -110,7 +111,7 @@ class Push:
             with self._lock:
                 self._there[item.repository.name, item.tree.top.digest] = found
 
-        self._parallel([(look, (item,)) for item in self.items])
+        self._parallel([partial(look, item) for item in self.items])
 
     def learn(self, item: Item, tag: str) -> None:
         """Note what a tag of the item's repository consists of: its blobs are taken to be there without a look.
@@ -138,7 +139,7 @@ class Push:
                 found.append(blob)
 
         chains = self._chains([item for item in self.items if not self.there(item)])
-        self._parallel([(look, chain) for chain in chains])
+        self._parallel([partial(look, *chain) for chain in chains])
         return tuple(found)
 
     def send(self) -> None:
@@ -181,7 +182,7 @@ class Push:
             [c for c in chains if c[0].digest in configs],
         ):
             wave.sort(key=lambda chain: -chain[0].size)
-            self._parallel([(self._bring, chain) for chain in wave])
+            self._parallel([partial(self._bring, *chain) for chain in wave])
 
     def _put_manifests(self, item: Item) -> None:
         for descriptor, data in item.tree.documents:
@@ -263,19 +264,5 @@ class Push:
             text = f"{blob.digest[7:19]} {outcome} {blob.size / 1e6:.1f} MB"
             self._listener(Event(item.name, "log", text, "push", clock.monotonic() - began))
 
-    def _parallel(self, calls: Sequence[tuple[Callable[..., None], tuple[Any, ...]]]) -> None:
-        if not calls:
-            return
-        with ThreadPoolExecutor(min(WORKERS, len(calls)), "push") as pool:
-            futures: list[Future[None]] = [pool.submit(function, *words) for function, words in calls]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                # Also on Ctrl-C: leaving the pool waits for its workers, and they look at this.
-                self._stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-        self._stop.clear()
-        errors = [e for f in futures if not f.cancelled() and (e := f.exception()) is not None]
-        errors.sort(key=lambda error: isinstance(error, InterruptedByUserError))
-        if errors:
-            raise errors[0]
+    def _parallel(self, calls: Sequence[Callable[[], None]]) -> None:
+        run_all(calls, WORKERS, "push", self._stop)

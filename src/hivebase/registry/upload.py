@@ -113,7 +113,7 @@ class _Upload:
 
     def _mounted(self, sibling: str) -> bool:
         """Ask for a mount; a registry that would rather have the bytes opens a session for them."""
-        path = f"blobs/uploads/?mount={quote(self._descriptor.digest)}&from={quote(sibling, safe='')}"
+        path = f"{_SESSIONS}?mount={quote(self._descriptor.digest)}&from={quote(sibling, safe='')}"
         try:
             answer = self._repository.try_to("POST", path, f"repository:{sibling}:pull")
         except AuthenticationError:

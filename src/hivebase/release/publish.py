@@ -135,7 +135,6 @@ class Publication:
             rules: what may be published.
             listener: told of the progress.
         """
-        self._store = store
         self._images = tuple(images)
         self._rules = rules
         self._listener = listener
@@ -249,7 +248,7 @@ class Publication:
             )
 
     def _check_parent(self, release: Release) -> None:
-        """Refuse a child of another parent than the one that is published with it, or lies beside it."""
+        """Refuse a child of another parent than the one that is published with it."""
         annotations = release.image.manifest.annotations
         name, digest = annotations.get(BASE_NAME, ""), annotations.get(BASE_DIGEST, "")
         parent = next((other for other in self._images if other.image.ref == name), None)
