@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hivebase.build.stage import Built
+    from hivebase.build.workspace import Workspace
     from hivebase.oci.model import ImageConfig
     from hivebase.oci.store import Store
     from hivebase.plan.steps import ImagePlan
@@ -26,6 +27,20 @@ IMAGES = "image"
 
 MAX_LAYERS = 125
 """Layers of one image, measured: with more, Docker's overlay driver cannot mount it."""
+
+
+def budgets(workspace: Workspace, plans: Sequence[ImagePlan]) -> dict[str, int]:
+    """Return the most layers that each image may have; other people's trees have no budget."""
+    if not workspace.configured:
+        return {}
+    hive = workspace.hive
+    stood_on = {name for item in plans for stage in item.stages for name in stage.needs_images}
+    roles = {group.name: group.role for group in hive.settings.group}
+    limits, found = hive.settings.budget, {}
+    for item in plans:
+        is_base = item.name in stood_on or roles.get(hive.image(item.name).group) == "base"
+        found[item.name] = limits.base_layers if is_base else limits.service_layers
+    return found
 
 
 def refuse_too_many(plan: ImagePlan, built: Built, budget: int) -> None:

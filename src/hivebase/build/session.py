@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from hivebase.build.answers import Answers
 from hivebase.build.bases import Base, BaseFinder, BaseMode, Puller
 from hivebase.build.epoch import DEFAULT, build_epoch
-from hivebase.build.images import finished, previous_inputs
+from hivebase.build.images import budgets, finished, previous_inputs
 from hivebase.build.secrets import Secrets
 from hivebase.build.workspace import read_lock
 from hivebase.digest import Digest
@@ -237,7 +237,7 @@ class Session:
             self.epoch,
             frozenset(forced),
             self.listener,
-            self._budgets(plans),
+            budgets(self.workspace, plans),
             foreign.build if foreign is not None else None,
             engine.shared,
         )
@@ -330,19 +330,6 @@ class Session:
             except (HivebaseError, OSError) as error:
                 # They save time in the next build; this one has succeeded without them.
                 self.listener(Event(name, "note", f"the context's digests are not kept: {error}"))
-
-    def _budgets(self, plans: Sequence[ImagePlan]) -> dict[str, int]:
-        """Return the most layers that each image may have; other people's trees have no budget."""
-        if not self.workspace.configured:
-            return {}
-        hive = self.workspace.hive
-        stood_on = {name for item in plans for stage in item.stages for name in stage.needs_images}
-        roles = {group.name: group.role for group in hive.settings.group}
-        limits, found = hive.settings.budget, {}
-        for item in plans:
-            is_base = item.name in stood_on or roles.get(hive.image(item.name).group) == "base"
-            found[item.name] = limits.base_layers if is_base else limits.service_layers
-        return found
 
     def _resolve(self, plans: Sequence[ImagePlan]) -> bool:
         """Answer what the lock does not; tell whether there was anything."""
@@ -504,10 +491,4 @@ def _selection(workspace: Workspace, options: Options) -> tuple[str, ...]:
         raise UsageError("there are no Dockerfiles here", where=str(workspace.root), hint="hivebase -C DIR …")
     if not options.group:
         return tuple(options.images)
-    names = [image.name for image in hive.images if image.group == options.group]
-    if not names:
-        groups = sorted({image.group for image in hive.images if image.group})
-        raise UsageError(
-            f"no group is called {options.group!r}", hint=f"hivebase.toml has {', '.join(groups) or 'none'}"
-        )
-    return (*names, *options.images)
+    return (*hive.of_group(options.group), *options.images)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from hivebase.errors import UsageError
 from hivebase.progress import Event
 
 if TYPE_CHECKING:
@@ -88,13 +87,7 @@ def selected(workspace: Workspace, names: tuple[str, ...], group: str) -> tuple[
     hive = workspace.hive
     wanted = {hive.image(name).name for name in names} or {image.name for image in hive.images}
     if group:
-        groups = {image.name for image in hive.images if image.group == group}
-        if not groups:
-            known = ", ".join(sorted({image.group for image in hive.images if image.group})) or "none"
-            raise UsageError(
-                f"no images are in the group {group!r}", hint=f"groups of hivebase.toml: {known}"
-            )
-        wanted &= groups
+        wanted &= set(hive.of_group(group))
     return tuple(node.name for node in build_graph(hive).nodes if node.name in wanted)
 
 
@@ -112,15 +105,12 @@ def open_client(
     Raises:
         UsageError: hivebase.toml is wrong.
     """
-    from hivebase.build.workspace import find_root, read_settings  # noqa: PLC0415 -- verbs load what they use
+    from hivebase.cli.session import registry_settings  # noqa: PLC0415 -- verbs load what they use
     from hivebase.registry.client import RegistryClient  # noqa: PLC0415
     from hivebase.registry.credentials import Keychain  # noqa: PLC0415
-    from hivebase.registry.settings import RegistrySettings  # noqa: PLC0415
 
-    root = find_root(directory)
-    settings = RegistrySettings.parse(read_settings(root).registry, root)
     with RegistryClient(
-        settings,
+        registry_settings(directory),
         keychain=ecr.keychain(Keychain()) if ecr is not None else None,
         traits=ecr.traits if ecr is not None else None,
         listener=listener,

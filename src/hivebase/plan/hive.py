@@ -165,6 +165,20 @@ class Hive(msgspec.Struct, frozen=True):
             )
         raise _unknown(name, [image.name for image in self.images])
 
+    def of_group(self, group: str) -> tuple[str, ...]:
+        """Return the names of the images of a group.
+
+        Raises:
+            UsageError: there are none; the groups that there are, are in the hint.
+        """
+        names = tuple(image.name for image in self.images if image.group == group)
+        if not names:
+            groups = sorted({image.group for image in self.images if image.group})
+            raise UsageError(
+                f"no group is called {group!r}", hint=f"hivebase.toml has {', '.join(groups) or 'none'}"
+            )
+        return names
+
     def find(self, reference: Reference, child: str) -> str | None:
         """Return the image that ``reference`` in ``child`` means, or None for an external one.
 
